@@ -1,0 +1,64 @@
+// The program: a table of commands, and the place where what they throw ends.
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+
+namespace mlxserving::cli {
+namespace {
+
+struct Row {
+  const char* name;
+  const char* help;
+  Declare declare;
+};
+
+constexpr Row kCommands[] = {
+    // Added as they come; tests/cli walks `mlx-serving --help`.
+    {nullptr, nullptr, nullptr},
+};
+
+void print(const Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.message.c_str());
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Serves language models in the MLX format: one binary, no Python.", "mlx-serving"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "0.1.0");
+  app.footer("Exit codes: 0 done, 1 the work failed, 2 wrong command line, 130 interrupted.");
+  std::vector<std::pair<CLI::App*, Runner>> commands;
+  for (const Row& row : kCommands) {
+    if (row.name == nullptr) continue;
+    CLI::App* command = app.add_subcommand(row.name, row.help);
+    commands.emplace_back(command, row.declare(*command));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kExitOk : kExitUsage;
+  }
+  for (const auto& [command, runner] : commands) {
+    if (!command->parsed()) continue;
+    const Result<int> code = runner();
+    if (!code) print(code.error());
+    return code ? *code : kExitFailed;
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace mlxserving::cli
+
+int main(int argc, char** argv) {
+  try {
+    return mlxserving::cli::run(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "internal error: %s\n", e.what());
+  } catch (...) {
+    std::fprintf(stderr, "internal error of unknown kind\n");
+  }
+  return mlxserving::cli::kExitFailed;
+}

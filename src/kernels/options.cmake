@@ -1,0 +1,1 @@
+# Flags of single kernel files (instruction sets) are set here.
