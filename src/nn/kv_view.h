@@ -1,0 +1,41 @@
+// The KV cache as models see it: layers in groups of one window, pages in pools sized at load.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nn/step.h"
+
+namespace mlxserving::nn {
+
+enum class KvType : uint8_t { f32, bf16, f16 };
+
+struct KvLayer {
+  int kv_heads = 0;
+  int head_dim = 0;  // of keys and of values
+  int group = 0;     // index into KvLayout::windows
+};
+
+// What a model remembers of a token. Layers with the same window form a group and share page tables, so that a sliding
+// layer keeps a ring of pages while a global one keeps them all.
+struct KvLayout {
+  std::vector<KvLayer> layers;
+  std::vector<int32_t> windows;  // [group]: tokens a row may look back to, itself included; 0: all
+};
+
+// The pools: for each layer, `pages[its group]` pages of kPageTokens keys and values. Made by Ops, lives on the engine
+// thread, read and written only by Ops::attention.
+class KvStore {
+ public:
+  virtual ~KvStore() = default;
+  virtual int64_t bytes() const = 0;
+};
+
+// One layer of the cache in one step.
+struct KvView {
+  KvStore& store;
+  int layer = 0;
+  const Step& step;
+};
+
+}  // namespace mlxserving::nn

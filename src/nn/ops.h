@@ -1,0 +1,107 @@
+// The op layer: the only door from models to numerics. Model code is written once against it. Two implementations:
+// MlxOps calls MLX's fast ops (Metal, CUDA; on MLX's CPU device only in tests), CpuOps wraps our own kernels as MLX
+// primitives (Linux and Intel CPUs). An op builds graph nodes and computes nothing; the engine evaluates once a step.
+//
+// Activations are [rows, width], rows of many sequences (nn/step.h). CpuOps carries them in f32 whatever the checkpoint
+// has; MlxOps in the checkpoint's type. Shapes were checked at load: a mismatch here is a broken invariant.
+// Everything here runs on the engine thread.
+#pragma once
+
+#include <mlx/array.h>
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "format/tensor.h"
+#include "mlxserving/error.h"
+#include "nn/kv_view.h"
+
+namespace mlxserving::nn {
+
+using mlx::core::array;
+
+// How codes become weights; dense when absent. docs: facts of the MLX format.
+enum class QuantMode : uint8_t { affine, mxfp4, mxfp8, nvfp4 };
+struct QuantSpec {
+  QuantMode mode = QuantMode::affine;
+  int bits = 4;
+  int group_size = 64;
+};
+
+// The tensors of one linear layer or embedding of a checkpoint, shapes already validated.
+struct LinearTensors {
+  format::Tensor weight;  // dense [out, in], or packed u32 [out, in * bits / 32]
+  std::optional<QuantSpec> quantization;
+  std::optional<format::Tensor> scales;  // [out, in / group_size]
+  std::optional<format::Tensor> biases;  // the same shape, affine only
+  std::optional<format::Tensor> bias;    // [out], added to the product
+};
+
+// Weights as an implementation keeps them. Cheap to copy: shared and immutable.
+class LinearWeights;
+class NormWeights;
+using Linear = std::shared_ptr<const LinearWeights>;
+using Norm = std::shared_ptr<const NormWeights>;
+
+enum class Activation : uint8_t { silu, gelu_tanh };
+
+// Rotary positions, with the frequencies already scaled as the checkpoint asks (models/rope.h). Pairs are (i, i + dims/2)
+// of the first `dims` elements of a head; the rest passes unchanged. Su, Lu, Pan et al., RoFormer, 2021.
+struct Rope {
+  std::vector<float> inverse_frequencies;  // [dims / 2], radians a position; empty: no rotation
+  float scale = 1.0F;                      // multiplies the rotated elements (yarn, longrope)
+};
+
+struct AttentionSpec {
+  int heads = 0;
+  int kv_heads = 0;
+  int head_dim = 0;
+  float scale = 1.0F;       // of the scores, usually head_dim^-0.5
+  float soft_cap = 0.0F;    // scores become cap * tanh(score / cap); 0: none
+  Rope rope;
+  Norm q_norm;              // per head, before the rotation; null: none
+  Norm k_norm;
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  // Weights enter once, at load; the tensors' owners are kept alive.
+  virtual Linear make_linear(const LinearTensors& tensors) = 0;
+  // RMS norm weight [width]. `weight_offset` is added to each element (Gemma keeps w - 1).
+  virtual Norm make_norm(const format::Tensor& weight, float eps, float weight_offset = 0.0F) = 0;
+  // `pages` per group of the layout.
+  virtual std::unique_ptr<KvStore> make_kv_store(const KvLayout& layout, std::span<const int32_t> pages, KvType type) = 0;
+
+  // Rows of the embedding table times `scale`: [rows, hidden].
+  virtual array embed(std::span<const int32_t> tokens, const Linear& table, float scale = 1.0F) const = 0;
+  // x · Wᵀ (+ bias): [rows, in] → [rows, out].
+  virtual array linear(const array& x, const Linear& w) const = 0;
+  // Several products of one x, so that it is prepared once.
+  virtual std::vector<array> linears(const array& x, std::span<const Linear> ws) const = 0;
+  virtual array rms_norm(const array& x, const Norm& norm) const = 0;
+  virtual array add(const array& x, const array& y) const = 0;
+  // activation(gate) * up. Shazeer, GLU Variants Improve Transformer, 2020.
+  virtual array gated(const array& gate, const array& up, Activation activation) const = 0;
+  // Columns [begin, end) of x, for checkpoints that fuse projections.
+  virtual array columns(const array& x, int begin, int end) const = 0;
+  // Rows of x in the given order.
+  virtual array select_rows(const array& x, std::span<const int32_t> rows) const = 0;
+  // cap * tanh(x / cap).
+  virtual array soft_cap(const array& x, float cap) const = 0;
+
+  // Normalises and rotates q and k, appends k and v to the cache, and attends causally within the layer's window:
+  // q [rows, heads * head_dim], k and v [rows, kv_heads * head_dim] → [rows, heads * head_dim].
+  virtual array attention(const array& q, const array& k, const array& v, const AttentionSpec& spec,
+                          const KvView& kv) const = 0;
+
+  // Errors of kernels never cross MLX's stream as exceptions (it leaks and later hangs): they wait here. begin_step
+  // opens a new slot for the ops built after it; take_error gives the first error of that slot, after evaluation.
+  virtual void begin_step() = 0;
+  virtual std::optional<Error> take_error() = 0;
+};
+
+}  // namespace mlxserving::nn
