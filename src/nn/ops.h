@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "format/quantization.h"
 #include "format/tensor.h"
 #include "mlxserving/error.h"
 #include "nn/kv_view.h"
@@ -22,46 +23,48 @@ namespace mlxserving::nn {
 
 using mlx::core::array;
 
-// How codes become weights; dense when absent. docs: facts of the MLX format.
-enum class QuantMode : uint8_t { affine, mxfp4, mxfp8, nvfp4 };
-struct QuantSpec {
-  QuantMode mode = QuantMode::affine;
-  int bits = 4;
-  int group_size = 64;
-};
-
 // The tensors of one linear layer or embedding of a checkpoint, shapes already validated.
 struct LinearTensors {
-  format::Tensor weight;  // dense [out, in], or packed u32 [out, in * bits / 32]
-  std::optional<QuantSpec> quantization;
-  std::optional<format::Tensor> scales;  // [out, in / group_size]
-  std::optional<format::Tensor> biases;  // the same shape, affine only
-  std::optional<format::Tensor> bias;    // [out], added to the product
+  format::Tensor weight;                          // dense [out, in], or packed u32 [out, in * bits / 32]
+  std::optional<format::QuantSpec> quantization;  // absent: dense
+  std::optional<format::Tensor> scales;           // [out, in / group_size]
+  std::optional<format::Tensor> biases;           // the same shape, affine only
+  std::optional<format::Tensor> bias;             // [out], added to the product
 };
 
 // Weights as an implementation keeps them. Cheap to copy: shared and immutable.
 class LinearWeights;
 class NormWeights;
+class RopeTable;
 using Linear = std::shared_ptr<const LinearWeights>;
 using Norm = std::shared_ptr<const NormWeights>;
+using Rope = std::shared_ptr<const RopeTable>;
 
 enum class Activation : uint8_t { silu, gelu_tanh };
 
-// Rotary positions, with the frequencies already scaled as the checkpoint asks (models/rope.h). Pairs are (i, i + dims/2)
-// of the first `dims` elements of a head; the rest passes unchanged. Su, Lu, Pan et al., RoFormer, 2021.
-struct Rope {
-  std::vector<float> inverse_frequencies;  // [dims / 2], radians a position; empty: no rotation
+// Rotary positions, with the frequencies already scaled as the checkpoint asks (models/rope.h). Pairs are (i, i +
+// dims/2) of the first `dims` elements of a head; the rest passes unchanged. Su, Lu, Pan et al., RoFormer, 2021.
+struct RopeSpec {
+  std::vector<float> inverse_frequencies;  // [dims / 2], radians a position
   float scale = 1.0F;                      // multiplies the rotated elements (yarn, longrope)
+  // Dynamic NTK: at position p >= dynamic_from, frequency i is also multiplied by s^(-2i / (dims - 2)) with
+  // s = dynamic_factor * (p + 1) / dynamic_from - (dynamic_factor - 1). 0: never.
+  int32_t dynamic_from = 0;
+  float dynamic_factor = 1.0F;
 };
+
+// Radians by which each pair of a head turns at `position`: [dims / 2]. A function of the position alone, so that a
+// row's rotation does not depend on the step it came in. Any thread.
+std::vector<float> rope_angles(const RopeSpec& spec, int32_t position);
 
 struct AttentionSpec {
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;
-  float scale = 1.0F;       // of the scores, usually head_dim^-0.5
-  float soft_cap = 0.0F;    // scores become cap * tanh(score / cap); 0: none
-  Rope rope;
-  Norm q_norm;              // per head, before the rotation; null: none
+  float scale = 1.0F;     // of the scores, usually head_dim^-0.5
+  float soft_cap = 0.0F;  // scores become cap * tanh(score / cap); 0: none
+  Rope rope;              // null: no rotation
+  Norm q_norm;            // per head, before the rotation; null: none
   Norm k_norm;
 };
 
@@ -73,8 +76,10 @@ class Ops {
   virtual Linear make_linear(const LinearTensors& tensors) = 0;
   // RMS norm weight [width]. `weight_offset` is added to each element (Gemma keeps w - 1).
   virtual Norm make_norm(const format::Tensor& weight, float eps, float weight_offset = 0.0F) = 0;
-  // `pages` per group of the layout.
-  virtual std::unique_ptr<KvStore> make_kv_store(const KvLayout& layout, std::span<const int32_t> pages, KvType type) = 0;
+  virtual Rope make_rope(const RopeSpec& spec) = 0;
+  // `pages` per group of the layout: the size of each pool. All zero at first.
+  virtual std::unique_ptr<KvStore> make_kv_store(const KvLayout& layout, std::span<const int32_t> pages,
+                                                 KvType type) = 0;
 
   // Rows of the embedding table times `scale`: [rows, hidden].
   virtual array embed(std::span<const int32_t> tokens, const Linear& table, float scale = 1.0F) const = 0;

@@ -13,6 +13,8 @@ constexpr int kPageTokens = 32;  // tokens of a KV page: one cache line of bf16 
 // Where a sequence's keys and values lie in the pools of one layer group. Position p is at slot p % kPageTokens of
 // pages[(p / kPageTokens) % pages.size()]: with enough pages for all positions that is a plain table, with fewer it is
 // the ring of a sliding window. Borrowed from the plan for the length of the step.
+// A step writes a segment's rows before it attends, so a ring holds at least window + row_count - 1 tokens
+// (ring_pages).
 using PageTable = std::span<const int32_t>;
 
 // Consecutive positions of one sequence: rows [row_begin, row_begin + row_count) of the step.
@@ -22,6 +24,11 @@ struct Segment {
   int32_t position_begin = 0;          // of the first row; everything before it is in the cache already
   std::vector<PageTable> page_tables;  // [layer group], see KvLayout
 };
+
+// Pages that a ring needs so that a chunk of `rows_max` rows leaves every row its whole window.
+constexpr int32_t ring_pages(int32_t window, int32_t rows_max) {
+  return (window + rows_max - 1 + kPageTokens - 1) / kPageTokens;
+}
 
 struct Step {
   std::vector<int32_t> tokens;      // [rows]
