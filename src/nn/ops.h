@@ -68,6 +68,26 @@ struct AttentionSpec {
   Norm k_norm;
 };
 
+// The two halves of most decoder layers. They are residual: what comes in is added to what comes out. `output_norm`
+// (Gemma's post norms) may be null.
+struct AttentionBlock {
+  Norm input_norm;
+  Linear q_proj;
+  Linear k_proj;
+  Linear v_proj;
+  Linear o_proj;
+  Norm output_norm;
+  AttentionSpec attention;
+};
+struct MlpBlock {
+  Norm input_norm;
+  Linear gate_proj;
+  Linear up_proj;
+  Linear down_proj;
+  Norm output_norm;
+  Activation activation = Activation::silu;
+};
+
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -103,9 +123,19 @@ class Ops {
   virtual array attention(const array& q, const array& k, const array& v, const AttentionSpec& spec,
                           const KvView& kv) const = 0;
 
-  // Errors of kernels never cross MLX's stream as exceptions (it leaks and later hangs): they wait here. begin_step
-  // opens a new slot for the ops built after it; take_error gives the first error of that slot, after evaluation.
-  virtual void begin_step() = 0;
+  // Composites, so that an implementation may run one as a single primitive. Here: their meaning in the ops above.
+  // x + output_norm(o_proj(attention(q_proj(n), k_proj(n), v_proj(n)))) with n = input_norm(x).
+  virtual array attention_block(const array& x, const AttentionBlock& block, const KvView& kv) const;
+  // x + output_norm(down_proj(activation(gate_proj(n)) * up_proj(n))) with n = input_norm(x).
+  virtual array mlp_block(const array& x, const MlpBlock& block) const;
+  // The rows of `step.logit_rows`, normalised, through the head: [logit rows, vocabulary]. cap 0: none.
+  virtual array logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const;
+
+  // Opens a new error slot for the ops built after it, and tells the roles of the step's rows: an x with as many rows as
+  // the step has is taken as the step's rows, any other (selected) rows count as decode rows. Errors of kernels never
+  // cross MLX's stream as exceptions (it leaks and later hangs): they wait in the slot. take_error gives the first one,
+  // after evaluation. `step` outlives the evaluation.
+  virtual void begin_step(const Step& step) = 0;
   virtual std::optional<Error> take_error() = 0;
 };
 

@@ -17,12 +17,20 @@ constexpr int kPageTokens = 32;  // tokens of a KV page: one cache line of bf16 
 // (ring_pages).
 using PageTable = std::span<const int32_t>;
 
+// What a row is for decides its numerics; how many other rows the step has never does. Decode rows (one new token, or
+// the drafts that speculation verifies) have the same bits alone and among others. A prefill chunk has the same bits
+// whatever else is in the step, so chunks cut on a fixed grid are reproducible.
+enum class RowRole : uint8_t { decode, prefill };
+
 // Consecutive positions of one sequence: rows [row_begin, row_begin + row_count) of the step.
 struct Segment {
   int32_t row_begin = 0;
   int32_t row_count = 0;
   int32_t position_begin = 0;          // of the first row; everything before it is in the cache already
-  std::vector<PageTable> page_tables;  // [layer group], see KvLayout
+  RowRole role = RowRole::prefill;
+  // [layer group], see KvLayout. A ring holds at least window - 1 + row_count positions, in whole pages: the rows are
+  // written before the first of them looks back.
+  std::vector<PageTable> page_tables;
 };
 
 // Pages that a ring needs so that a chunk of `rows_max` rows leaves every row its whole window.

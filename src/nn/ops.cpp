@@ -1,0 +1,25 @@
+// The composite ops, in terms of the basic ones.
+#include "nn/ops.h"
+
+namespace mlxserving::nn {
+
+array Ops::attention_block(const array& x, const AttentionBlock& block, const KvView& kv) const {
+  const Linear projections[] = {block.q_proj, block.k_proj, block.v_proj};
+  const auto qkv = linears(rms_norm(x, block.input_norm), projections);
+  const array y = linear(attention(qkv[0], qkv[1], qkv[2], block.attention, kv), block.o_proj);
+  return add(x, block.output_norm ? rms_norm(y, block.output_norm) : y);
+}
+
+array Ops::mlp_block(const array& x, const MlpBlock& block) const {
+  const Linear projections[] = {block.gate_proj, block.up_proj};
+  const auto gate_up = linears(rms_norm(x, block.input_norm), projections);
+  const array y = linear(gated(gate_up[0], gate_up[1], block.activation), block.down_proj);
+  return add(x, block.output_norm ? rms_norm(y, block.output_norm) : y);
+}
+
+array Ops::logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const {
+  const array y = linear(rms_norm(select_rows(x, step.logit_rows), norm), head);
+  return cap > 0.0F ? soft_cap(y, cap) : y;
+}
+
+}  // namespace mlxserving::nn
