@@ -1,9 +1,8 @@
-// How MLX stores a quantised matrix, as code: the allowed modes, their geometry, and a scalar reference that unpacks
-// them.
+// How MLX stores a quantised matrix: the allowed modes, their geometry, and a scalar reference that unpacks them.
 //
-//   weight  u32 [..., out, in * bits / 32]   each row a little-endian bit stream: element i is bits [i * bits, (i+1) *
-//   bits) scales      [..., out, in / group_size]  affine: the float type of the weight; mxfp4, mxfp8: E8M0; nvfp4:
-//   E4M3 (u8) biases      [..., out, in / group_size]  affine only, the type of the scales
+//   weight  u32 [..., out, in * bits / 32]   a little-endian stream: element i of a row is bits [i*bits, i*bits + bits)
+//   scales      [..., out, in / group_size]  affine: the weight's float type; mxfp4, mxfp8: E8M0; nvfp4: E4M3
+//   biases      [..., out, in / group_size]  affine only, the type of the scales
 //
 //   affine: code * scale + bias    mxfp4, nvfp4: e2m1(code) * scale    mxfp8: e4m3(code) * scale
 #pragma once
