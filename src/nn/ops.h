@@ -32,10 +32,19 @@ struct LinearTensors {
   std::optional<format::Tensor> bias;             // [out], added to the product
 };
 
-// Weights as an implementation keeps them. Cheap to copy: shared and immutable.
-class LinearWeights;
-class NormWeights;
-class RopeTable;
+// Weights as an implementation keeps them, in a type of its own derived from these. Cheap to copy: shared and immutable.
+class LinearWeights {
+ public:
+  virtual ~LinearWeights() = default;
+};
+class NormWeights {
+ public:
+  virtual ~NormWeights() = default;
+};
+class RopeTable {
+ public:
+  virtual ~RopeTable() = default;
+};
 using Linear = std::shared_ptr<const LinearWeights>;
 using Norm = std::shared_ptr<const NormWeights>;
 using Rope = std::shared_ptr<const RopeTable>;
