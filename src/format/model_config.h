@@ -32,6 +32,7 @@ struct RopeConfig {
   std::optional<double> mscale;
   std::optional<double> mscale_all_dim;
   std::optional<double> attention_factor;
+  bool truncate = true;              // yarn: its ramp begins and ends at whole pairs
   std::vector<double> short_factor;  // longrope, [dims / 2]
   std::vector<double> long_factor;   // longrope, [dims / 2]
 };
