@@ -17,6 +17,7 @@ struct Row {
 
 constexpr Row kCommands[] = {
     // Added as they come; tests/cli walks `mlx-serving --help`.
+    {"logits", "Show the logits a model gives for token ids", declare_logits},
     {nullptr, nullptr, nullptr},
 };
 

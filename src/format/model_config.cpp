@@ -19,7 +19,7 @@ namespace {
 // field is required.
 struct Family {
   std::string_view model_type;
-  RopeDefaults rope;
+  RopeDefaults rope = {};
   bool tie_word_embeddings = true;
   std::string_view activation = "silu";
   std::optional<int64_t> head_dim = std::nullopt;  // else hidden_size / num_attention_heads
@@ -40,6 +40,7 @@ constexpr Family kFamilies[] = {
     {.model_type = "phi3", .rope = {.original_max_position_embeddings = 4096}, .tie_word_embeddings = false},
     {.model_type = "gemma3_text",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
+     .tie_word_embeddings = false,  // silent files tie when they hold no head
      .activation = "gelu_pytorch_tanh",
      .head_dim = 256,
      .hidden_size = 1152,
@@ -51,6 +52,7 @@ constexpr Family kFamilies[] = {
     // The text part of gemma3, whose text_config holds only what differs from a larger model.
     {.model_type = "gemma3",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
+     .tie_word_embeddings = false,  // silent files tie when they hold no head
      .activation = "gelu_pytorch_tanh",
      .head_dim = 256,
      .hidden_size = 2304,
@@ -66,28 +68,43 @@ const Family& family_of(std::string_view model_type) {
   return found == std::end(kFamilies) ? kFamilies[0] : *found;
 }
 
-// Reads one config.json; `text` is the object with the text model's fields, `top` the whole file.
+Result<Json> parse_object(std::string_view text, std::string_view path, const ModelConfigLimits& limits) {
+  auto parsed = parse_json(text, path, {.bytes_max = limits.bytes_max});
+  if (!parsed) return Error{ErrorCode::invalid_model, parsed.error().message, parsed.error().param};
+  if (!parsed->is_object()) {
+    return fail(ErrorCode::invalid_model, std::string(path), "{}: must be an object, got {}", path, shown(*parsed));
+  }
+  return std::move(*parsed);
+}
+
+// The object with the text model's fields: the whole file, or the text_config of a multimodal one.
+JsonFields text_fields(const Json& top, FieldFaults& faults) {
+  const Json* nested = JsonFields(top, "", faults).object("text_config");
+  return nested == nullptr ? JsonFields(top, "", faults) : JsonFields(*nested, "text_config.", faults);
+}
+
+// Reads one config.json, which it borrows.
 class Reader {
  public:
-  Reader(const Json& top, const Json& text, std::string prefix, FieldFaults& faults, const ModelConfigLimits& limits)
-      : top_(top, "", faults),
-        text_(text, std::move(prefix), faults),
-        top_json_(top),
-        faults_(faults),
-        limits_(limits) {}
+  Reader(const Json& top, FieldFaults& faults, const ModelConfigLimits& limits)
+      : top_(top, "", faults), text_(text_fields(top, faults)), top_json_(top), faults_(faults), limits_(limits) {}
+
+  std::string model_type() const {
+    std::string type = text_.text("model_type", top_.text("model_type", ""));
+    if (type.empty()) top_.fault("model_type", "is missing");
+    return type;
+  }
 
   ModelConfig read() {
     config_.is_text_of_multimodal = top_.has("text_config");
-    const std::string top_type = top_.text("model_type", "");
-    config_.model_type = text_.text("model_type", top_type);
-    if (config_.model_type.empty()) text_.fault("model_type", "is missing");
-    family_ = family_of(config_.is_text_of_multimodal ? top_type : config_.model_type);
+    config_.model_type = model_type();
+    family_ = family_of(config_.is_text_of_multimodal ? top_.text("model_type", "") : config_.model_type);
     read_sizes();
     if (faults_.first()) return config_;  // what follows is sized by these
     read_block();
     read_layers();
     read_rope();
-    config_.quantization = read_quantization(top_json_, top_, text_);
+    config_.quantization = read_quantization(top_json_, top_, text_, faults_);
     read_eos();
     return config_;
   }
@@ -259,19 +276,19 @@ class Reader {
 }  // namespace
 
 Result<ModelConfig> parse_model_config(std::string_view text, std::string_view path, const ModelConfigLimits& limits) {
-  auto parsed = parse_json(text, path, {.bytes_max = limits.bytes_max});
-  if (!parsed) return Error{ErrorCode::invalid_model, parsed.error().message, parsed.error().param};
-  const Json& top = *parsed;
-  if (!top.is_object()) {
-    return fail(ErrorCode::invalid_model, std::string(path), "{}: must be an object, got {}", path, shown(top));
-  }
+  MLXS_TRY(const Json top, parse_object(text, path, limits));
   FieldFaults faults(path);
-  const JsonFields fields(top, "", faults);
-  const Json* nested = fields.object("text_config");
-  ModelConfig config =
-      Reader(top, nested != nullptr ? *nested : top, nested != nullptr ? "text_config." : "", faults, limits).read();
+  ModelConfig config = Reader(top, faults, limits).read();
   if (faults.first()) return *faults.first();
   return config;
+}
+
+Result<std::string> parse_model_type(std::string_view text, std::string_view path, const ModelConfigLimits& limits) {
+  MLXS_TRY(const Json top, parse_object(text, path, limits));
+  FieldFaults faults(path);
+  std::string type = Reader(top, faults, limits).model_type();
+  if (faults.first()) return *faults.first();
+  return type;
 }
 
 Result<ModelConfig> read_model_config(const std::string& directory, const ModelConfigLimits& limits) {

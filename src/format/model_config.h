@@ -92,6 +92,10 @@ struct ModelConfigLimits {
 Result<ModelConfig> parse_model_config(std::string_view text, std::string_view path,
                                        const ModelConfigLimits& limits = {});
 
+// Only the name of the text model's architecture, as ModelConfig::model_type would have it.
+Result<std::string> parse_model_type(std::string_view text, std::string_view path,
+                                     const ModelConfigLimits& limits = {});
+
 // As above of the file `directory`/config.json. Also not_found and io.
 Result<ModelConfig> read_model_config(const std::string& directory, const ModelConfigLimits& limits = {});
 

@@ -62,11 +62,10 @@ std::vector<std::string> shards_without_index(const fs::path& directory) {
   });
 }
 
-Result<void> check_against_index(const ModelWeights& weights, const fs::path& directory, const WeightMap& map,
-                                 const std::map<std::string, std::string, std::less<>>& shard_of) {
+Result<void> check_against_index(const ModelWeights& weights, const fs::path& directory, const WeightMap& map) {
   for (const auto& [tensor, shard] : map) {
-    const auto found = shard_of.find(tensor);
-    if (found != shard_of.end() && found->second == shard) continue;
+    const auto found = weights.shard_of.find(tensor);
+    if (found != weights.shard_of.end() && found->second == shard) continue;
     return fail(ErrorCode::invalid_model, tensor, "{}: {} expects tensor {} in {}, found it {}", directory.string(),
                 kIndexName, tensor, shard, weights.find(tensor) == nullptr ? "nowhere" : "in " + found->second);
   }
@@ -112,12 +111,12 @@ Result<ModelWeights> open_model_weights(const std::string& directory, const Safe
   }
 
   ModelWeights weights;
-  std::map<std::string, std::string, std::less<>> shard_of;
+  weights.directory = directory;
   for (const std::string& shard : shards) {
     weights.files.push_back((folder / shard).string());
     MLXS_TRY(SafetensorsFile file, open_safetensors(weights.files.back(), limits));
     for (Tensor& tensor : file.tensors) {
-      const auto [first, added] = shard_of.emplace(tensor.name, shard);
+      const auto [first, added] = weights.shard_of.emplace(tensor.name, shard);
       if (!added) {
         return fail(ErrorCode::invalid_model, tensor.name, "{}: tensor {} is in two shards, {} and {}", directory,
                     tensor.name, first->second, shard);
@@ -126,7 +125,7 @@ Result<ModelWeights> open_model_weights(const std::string& directory, const Safe
       weights.tensors.emplace(std::move(name), std::move(tensor));
     }
   }
-  if (map) MLXS_CHECKED(check_against_index(weights, folder, *map, shard_of));
+  if (map) MLXS_CHECKED(check_against_index(weights, folder, *map));
   return weights;
 }
 

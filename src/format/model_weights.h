@@ -13,8 +13,10 @@
 namespace mlxserving::format {
 
 struct ModelWeights {
-  std::vector<std::string> files;                      // paths of the shards, in the order read
-  std::map<std::string, Tensor, std::less<>> tensors;  // by name; each keeps its mapping alive
+  std::string directory;
+  std::vector<std::string> files;                            // paths of the shards, in the order read
+  std::map<std::string, Tensor, std::less<>> tensors;        // by name; each keeps its mapping alive
+  std::map<std::string, std::string, std::less<>> shard_of;  // by tensor: the file name of its shard
 
   const Tensor* find(std::string_view name) const {
     const auto it = tensors.find(name);

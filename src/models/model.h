@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "format/model_config.h"
 #include "mlxserving/error.h"
@@ -24,7 +26,8 @@ class Model {
   virtual const nn::KvLayout& kv_layout() const = 0;
 
   // Builds the graph of one step: appends its rows to `kv` and gives the logits of step.logit_rows,
-  // [logit_rows, vocab_size]. Computes nothing; the caller evaluates, then asks Ops::take_error.
+  // [logit_rows, vocab_size]. Computes nothing: the caller calls Ops::begin_step before, evaluates after, then asks
+  // Ops::take_error.
   virtual mlx::core::array logits(const nn::Step& step, nn::KvStore& kv) const = 0;
 };
 
@@ -45,5 +48,8 @@ struct LoadedModel {
 // not_found, io, invalid_model (files broken or contradicting each other), unsupported_model (an architecture or
 // quantization we do not have); each names the file and the field or tensor, what was expected and what was found.
 Result<LoadedModel> load_model(const std::string& directory, nn::Ops& ops);
+
+// The values of model_type that load_model knows.
+std::vector<std::string_view> architectures();
 
 }  // namespace mlxserving::models

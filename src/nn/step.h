@@ -26,11 +26,9 @@ enum class RowRole : uint8_t { decode, prefill };
 struct Segment {
   int32_t row_begin = 0;
   int32_t row_count = 0;
-  int32_t position_begin = 0;          // of the first row; everything before it is in the cache already
+  int32_t position_begin = 0;  // of the first row; everything before it is in the cache already
   RowRole role = RowRole::prefill;
-  // [layer group], see KvLayout. A ring holds at least window - 1 + row_count positions, in whole pages: the rows are
-  // written before the first of them looks back.
-  std::vector<PageTable> page_tables;
+  std::vector<PageTable> page_tables;  // [layer group], see KvLayout
 };
 
 // Pages that a ring needs so that a chunk of `rows_max` rows leaves every row its whole window.

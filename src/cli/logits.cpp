@@ -1,0 +1,103 @@
+// `mlx-serving logits`: the numbers a model gives for token ids, to compare with other implementations.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "core/result.h"
+#include "models/model.h"
+#include "models/replay.h"
+#include "nn/mlx_ops.h"
+
+namespace mlxserving::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<int32_t> ids;
+  std::string numerics = "default";
+  models::ReplayOptions replay;
+  bool json = false;
+};
+
+using Rows = std::vector<std::vector<float>>;
+
+// Shortest text that reads back as the same float; JSON has no infinities.
+void append_number(std::string& out, float value) {
+  if (std::isfinite(value)) {
+    fmt::format_to(std::back_inserter(out), "{}", value);
+  } else {
+    out += "null";
+  }
+}
+
+std::string row_as_json(const std::vector<float>& row) {
+  std::string out = "[";
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) out += ',';
+    append_number(out, row[i]);
+  }
+  return out + "]";
+}
+
+void print_json(const Rows& rows, bool all_positions) {
+  std::string out = "{\"logits\":";
+  if (all_positions) out += '[';
+  for (size_t i = 0; i < rows.size(); ++i) out += (i > 0 ? "," : "") + row_as_json(rows[i]);
+  out += all_positions ? "]}" : "}";
+  std::puts(out.c_str());
+}
+
+void print_top(const Rows& rows, size_t first_position) {
+  constexpr size_t kShown = 10;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<size_t> order(rows[i].size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    const auto shown = order.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, order.size()));
+    std::partial_sort(order.begin(), shown, order.end(), [&](size_t a, size_t b) { return rows[i][a] > rows[i][b]; });
+    fmt::print("position {}\n", first_position + i);
+    for (auto id = order.begin(); id != shown; ++id) fmt::print("  {:>8}  {:12.6f}\n", *id, rows[i][*id]);
+  }
+}
+
+Result<int> run(const Options& options) {
+  const bool f32 = options.numerics == "f32";
+  const std::unique_ptr<nn::Ops> ops = nn::make_mlx_ops(f32 ? nn::Numerics::f32 : nn::Numerics::checkpoint);
+  MLXS_TRY(const models::LoadedModel loaded, models::load_model(options.model, *ops));
+  models::ReplayOptions replay = options.replay;
+  replay.kv_type = f32 ? nn::KvType::f32 : nn::KvType::bf16;
+  MLXS_TRY(const Rows rows, models::replay(loaded, *ops, options.ids, replay));
+  if (options.json) {
+    print_json(rows, replay.all_positions);
+  } else {
+    print_top(rows, options.ids.size() - rows.size());
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Runner declare_logits(CLI::App& command) {
+  auto options = std::make_shared<Options>();
+  command.add_option("MODEL", options->model, "directory of the model")->required();
+  command.add_option("--ids", options->ids, "token ids, separated by commas")->required()->delimiter(',');
+  command.add_option("--numerics", options->numerics, "f32: everything in 32 bits; default: as the model's files are")
+      ->check(CLI::IsMember({"f32", "default", "fast"}));
+  command
+      .add_option("--prefill", options->replay.prefill,
+                  "tokens to run as prefill, the rest one by one as decoding does; all when absent")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--chunk", options->replay.chunk, "tokens of a prefill chunk; all at once when absent")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--all", options->replay.all_positions, "logits of every position, not of the last alone");
+  command.add_flag("--json", options->json, "one JSON object: {\"logits\": [...]}, with --all a list a position");
+  return [options] { return run(*options); };
+}
+
+}  // namespace mlxserving::cli

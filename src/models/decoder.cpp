@@ -1,0 +1,77 @@
+#include "models/decoder.h"
+
+#include <cmath>
+#include <utility>
+
+#include "models/rope.h"
+
+namespace mlxserving::models {
+namespace {
+
+using format::LayerType;
+
+class DecoderModel final : public Model {
+ public:
+  DecoderModel(Decoder decoder, const nn::Ops& ops) : decoder_(std::move(decoder)), ops_(ops) {}
+
+  const nn::KvLayout& kv_layout() const override { return decoder_.kv_layout; }
+
+  nn::array logits(const nn::Step& step, nn::KvStore& kv) const override {
+    nn::array h = ops_.embed(step.tokens, decoder_.embed_tokens, decoder_.embed_scale);
+    int index = 0;
+    for (const DecoderLayer& layer : decoder_.layers) {
+      h = ops_.attention_block(h, layer.self_attn, {kv, index++, step});
+      h = ops_.mlp_block(h, layer.mlp);
+    }
+    return ops_.logits(h, decoder_.norm, decoder_.lm_head, decoder_.logit_cap, step);
+  }
+
+ private:
+  Decoder decoder_;
+  const nn::Ops& ops_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_decoder(Decoder decoder, const nn::Ops& ops) {
+  return std::make_unique<DecoderModel>(std::move(decoder), ops);
+}
+
+nn::KvLayout kv_layout(const format::ModelConfig& config) {
+  nn::KvLayout layout;
+  int group_of[] = {-1, -1};  // by LayerType
+  for (const LayerType type : config.layer_types) {
+    int& group = group_of[static_cast<int>(type)];
+    if (group < 0) {
+      group = static_cast<int>(layout.windows.size());
+      layout.windows.push_back(type == LayerType::sliding_attention ? config.sliding_window : 0);
+    }
+    layout.layers.push_back({.kv_heads = config.num_key_value_heads, .head_dim = config.head_dim, .group = group});
+  }
+  return layout;
+}
+
+LayerRopes::LayerRopes(const format::ModelConfig& config, nn::Ops& ops)
+    : config_(config),
+      full_(ops.make_rope(rope_spec(config.rope, config.head_dim))),
+      sliding_(config.sliding_window > 0 ? ops.make_rope(rope_spec(config.rope_sliding, config.head_dim)) : nullptr) {}
+
+nn::Rope LayerRopes::of(int layer) const {
+  const auto i = static_cast<size_t>(layer);
+  if (config_.no_rope_layers[i]) return nullptr;
+  return config_.layer_types[i] == LayerType::sliding_attention ? sliding_ : full_;
+}
+
+nn::AttentionSpec attention_spec(const format::ModelConfig& config, const nn::Rope& rope) {
+  const double squared_scale = config.query_pre_attn_scalar.value_or(config.head_dim);
+  return {.heads = config.num_attention_heads,
+          .kv_heads = config.num_key_value_heads,
+          .head_dim = config.head_dim,
+          .scale = static_cast<float>(1.0 / std::sqrt(squared_scale)),
+          .soft_cap = static_cast<float>(config.attn_logit_softcapping.value_or(0.0)),
+          .rope = rope,
+          .q_norm = nullptr,
+          .k_norm = nullptr};
+}
+
+}  // namespace mlxserving::models
