@@ -17,8 +17,18 @@ namespace mlxserving::nn {
 
 namespace mx = mlx::core;
 
-class LinearWeights {
+namespace {
+
+class MlxLinear final : public LinearWeights {
  public:
+  MlxLinear(array weight, std::optional<format::QuantSpec> quantization, std::optional<array> scales,
+            std::optional<array> biases, std::optional<array> bias)
+      : weight(std::move(weight)),
+        quantization(quantization),
+        scales(std::move(scales)),
+        biases(std::move(biases)),
+        bias(std::move(bias)) {}
+
   array weight;  // dense [out, in], or packed u32
   std::optional<format::QuantSpec> quantization;
   std::optional<array> scales;
@@ -26,19 +36,26 @@ class LinearWeights {
   std::optional<array> bias;
 };
 
-class NormWeights {
+class MlxNorm final : public NormWeights {
  public:
+  MlxNorm(array weight, float eps) : weight(std::move(weight)), eps(eps) {}
+
   array weight;
   float eps;
 };
 
-class RopeTable {
+class MlxRope final : public RopeTable {
  public:
+  MlxRope(RopeSpec spec, array periods) : spec(std::move(spec)), periods(std::move(periods)) {}
+
   RopeSpec spec;
   array periods;  // [dims / 2], what fast::rope calls freqs: radians are position / period
 };
 
-namespace {
+// What this implementation made comes back to it alone.
+const MlxLinear& mine(const Linear& w) { return static_cast<const MlxLinear&>(*w); }
+const MlxNorm& mine(const Norm& norm) { return static_cast<const MlxNorm&>(*norm); }
+const MlxRope& mine(const Rope& rope) { return static_cast<const MlxRope&>(*rope); }
 
 mx::Dtype dtype_of(format::DType dtype) {
   switch (dtype) {
@@ -95,11 +112,8 @@ class MlxOps final : public Ops {
     const auto optional = [&](const std::optional<format::Tensor>& tensor) {
       return tensor ? std::optional(floats(copied(*tensor))) : std::nullopt;
     };
-    return std::make_shared<LinearWeights>(LinearWeights{.weight = floats(copied(tensors.weight)),
-                                                         .quantization = tensors.quantization,
-                                                         .scales = optional(tensors.scales),
-                                                         .biases = optional(tensors.biases),
-                                                         .bias = optional(tensors.bias)});
+    return std::make_shared<MlxLinear>(floats(copied(tensors.weight)), tensors.quantization, optional(tensors.scales),
+                                       optional(tensors.biases), optional(tensors.bias));
   }
 
   Norm make_norm(const format::Tensor& weight, float eps, float weight_offset) override {
@@ -108,38 +122,39 @@ class MlxOps final : public Ops {
       w = mx::add(array(weight_offset, w.dtype()), w);
       w.eval();
     }
-    return std::make_shared<NormWeights>(NormWeights{.weight = w, .eps = eps});
+    return std::make_shared<MlxNorm>(w, eps);
   }
 
   Rope make_rope(const RopeSpec& spec) override {
     std::vector<float> periods;
     for (const float frequency : spec.inverse_frequencies) periods.push_back(1.0F / frequency);
     const auto count = static_cast<int>(periods.size());
-    return std::make_shared<RopeTable>(
-        RopeTable{.spec = spec, .periods = array(periods.begin(), mx::Shape{count}, mx::float32)});
+    return std::make_shared<MlxRope>(spec, array(periods.begin(), mx::Shape{count}, mx::float32));
   }
 
   std::unique_ptr<KvStore> make_kv_store(const KvLayout& layout, std::span<const int32_t> pages, KvType type) override {
     return std::make_unique<MlxKvStore>(layout, pages, dtype_of(type));
   }
 
-  array embed(std::span<const int32_t> tokens, const Linear& table, float scale) const override {
+  array embed(std::span<const int32_t> tokens, const Linear& linear, float scale) const override {
+    const MlxLinear& table = mine(linear);
     const array rows = int_array(tokens);
-    array x = mx::take(table->weight, rows, 0);
-    if (table->quantization) {
-      const format::QuantSpec& spec = *table->quantization;
-      const auto biases = table->biases ? std::optional(mx::take(*table->biases, rows, 0)) : std::nullopt;
+    array x = mx::take(table.weight, rows, 0);
+    if (table.quantization) {
+      const format::QuantSpec& spec = *table.quantization;
+      const auto biases = table.biases ? std::optional(mx::take(*table.biases, rows, 0)) : std::nullopt;
       // The small float modes have no float tensor to tell the type of the result.
       const auto dtype = biases ? std::nullopt : std::optional(activation_dtype());
-      x = mx::dequantize(x, mx::take(*table->scales, rows, 0), biases, spec.group_size, spec.bits,
+      x = mx::dequantize(x, mx::take(*table.scales, rows, 0), biases, spec.group_size, spec.bits,
                          std::string(format::to_string(spec.mode)), std::nullopt, dtype);
     }
     return scale == 1.0F ? x : mx::multiply(x, array(scale, x.dtype()));
   }
 
-  array linear(const array& x, const Linear& w) const override {
-    array y = w->quantization ? quantized(x, *w) : mx::matmul(x, mx::transpose(w->weight));
-    return w->bias ? mx::add(y, *w->bias) : y;
+  array linear(const array& x, const Linear& linear) const override {
+    const MlxLinear& w = mine(linear);
+    array y = w.quantization ? quantized(x, w) : mx::matmul(x, mx::transpose(w.weight));
+    return w.bias ? mx::add(y, *w.bias) : y;
   }
 
   std::vector<array> linears(const array& x, std::span<const Linear> ws) const override {
@@ -149,7 +164,7 @@ class MlxOps final : public Ops {
   }
 
   array rms_norm(const array& x, const Norm& norm) const override {
-    return mx::fast::rms_norm(x, norm->weight, norm->eps);
+    return mx::fast::rms_norm(x, mine(norm).weight, mine(norm).eps);
   }
 
   array add(const array& x, const array& y) const override { return mx::add(x, y); }
@@ -202,7 +217,7 @@ class MlxOps final : public Ops {
     return x;
   }
 
-  static array quantized(const array& x, const LinearWeights& w) {
+  static array quantized(const array& x, const MlxLinear& w) {
     const format::QuantSpec& spec = *w.quantization;
     return mx::quantized_matmul(x, w.weight, *w.scales, w.biases, /*transpose=*/true, spec.group_size, spec.bits,
                                 std::string(format::to_string(spec.mode)));
@@ -220,20 +235,20 @@ class MlxOps final : public Ops {
   // [rows, heads * head_dim] → [rows, heads, head_dim].
   static array normed(const array& x, int heads, const AttentionSpec& spec, const Norm& norm) {
     const array split = mx::reshape(x, {x.shape(0), heads, spec.head_dim});
-    return norm ? mx::fast::rms_norm(split, norm->weight, norm->eps) : split;
+    return norm ? mx::fast::rms_norm(split, mine(norm).weight, mine(norm).eps) : split;
   }
 
   // Each row by its own position: rows stand where fast::rope has its batch, which takes one offset an entry.
   static array rotated(const array& x, const AttentionSpec& spec, const Step& step) {
     if (!spec.rope) return x;
-    const RopeSpec& rope = spec.rope->spec;
+    const RopeSpec& rope = mine(spec.rope).spec;
     const int dims = 2 * static_cast<int>(rope.inverse_frequencies.size());
     const array scaled = rope.scale == 1.0F ? x : scaled_front(x, dims, rope.scale);
     const bool stretches = rope.dynamic_from > 0 && *std::ranges::max_element(step.positions) >= rope.dynamic_from;
     if (stretches) return rotated_by_angles(scaled, rope, step);
     const array batch = mx::expand_dims(scaled, 2);  // [rows, heads, 1, head_dim]
     const array turned = mx::fast::rope(batch, dims, /*traditional=*/false, std::nullopt, 1.0F,
-                                        int_array(step.positions), spec.rope->periods);
+                                        int_array(step.positions), mine(spec.rope).periods);
     return mx::squeeze(turned, 2);
   }
 
