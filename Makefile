@@ -1,8 +1,39 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo test
+.PHONY: demo build test test-long lint format clean
 
+MODEL := build/models/SmolLM2-135M-Instruct
+BINARY := build/release/src/cli/mlx-serving
+
+# A small real model answers a prompt.
+demo: build
+	scripts/fetch-demo-model $(BINARY)
+	$(BINARY) run $(MODEL) "Why is the sky blue? Answer in two sentences." --temperature 0 --max-tokens 128
+
+# The program: build/release/src/cli/mlx-serving
+build:
+	scripts/bootstrap
+	@cmake --preset release --log-level=WARNING
+	cmake --build --preset release --target mlx-serving
+
+# Every test, as CI runs it.
 test:
-	scripts/bootstrap --tests
+	scripts/bootstrap --tests --lint
 	cmake --preset dev
 	cmake --build --preset dev
+	scripts/fetch-demo-model build/dev/src/cli/mlx-serving
 	ctest --preset dev -j2
+	scripts/test-sanitized
+
+# Full differential, fuzz and parity runs: hours.
+test-long: test
+	scripts/test-long
+
+lint:
+	scripts/bootstrap --lint
+	scripts/lint
+
+format:
+	git ls-files '*.h' '*.cpp' '*.inl' | xargs clang-format-19 -i
+
+clean:
+	rm -rf build/dev build/release build/asan build/tsan build/clang build/fuzz

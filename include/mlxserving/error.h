@@ -10,21 +10,21 @@ namespace mlxserving {
 
 // What kind of fault it was, by who can mend it. The enumerators are the wire names.
 enum class ErrorCode {
-  invalid_request,    // the caller's message: a field missing, of the wrong type, out of range
-  not_found,          // no such model, file, request
-  invalid_model,      // files that are broken or contradict each other
-  unsupported_model,  // sound files that this version cannot run
-  resource_exhausted, // memory, queue or another named limit
-  cancelled,          // ended by the caller
-  timeout,            // ended by a deadline
-  io,                 // the file system or the network
-  internal,           // our own fault
+  invalid_request,     // the caller's message: a field missing, of the wrong type, out of range
+  not_found,           // no such model, file, request
+  invalid_model,       // files that are broken or contradict each other
+  unsupported_model,   // sound files that this version cannot run
+  resource_exhausted,  // memory, queue or another named limit
+  cancelled,           // ended by the caller
+  timeout,             // ended by a deadline
+  io,                  // the file system or the network
+  internal,            // our own fault
 };
 
 const char* to_string(ErrorCode code);
 
-// `message` says what was wrong, what was seen and what is allowed. `param` names the field, tensor or file at fault, or
-// is empty.
+// `message` says what was wrong, what was seen and what is allowed. `param` names the field, tensor or file at fault,
+// or is empty.
 struct Error {
   ErrorCode code = ErrorCode::internal;
   std::string message;

@@ -67,14 +67,17 @@ struct TokenPrompt {
   std::vector<int32_t> ids;
 };
 struct MessagesPrompt {
-  std::string json;  // an array of chat messages in OpenAI's form
+  std::string json;                     // an array of chat messages in OpenAI's form
+  std::string tools_json = {};          // an array of tools in OpenAI's form, or empty
+  std::string template_arguments = {};  // a JSON object of further variables for the template, such as enable_thinking
 };
 using Prompt = std::variant<TextPrompt, TokenPrompt, MessagesPrompt>;
 
 struct GenerateRequest {
   Prompt prompt;
   SamplingParams sampling;
-  bool raw = false;  // a TextPrompt goes to the model as it is, without a chat template
+  bool raw = false;   // a TextPrompt goes to the model as it is; otherwise it becomes one user message
+  bool gaps = false;  // report each step's largest logit minus the second (TextDelta::gap)
 };
 
 // ---------------------------------------------------------------------------------------------------------- knob table

@@ -32,7 +32,7 @@ struct Descriptor {
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return io_error(path, "open");
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.fd, &info) != 0) return io_error(path, "stat");
   if (!S_ISREG(info.st_mode)) return fail(ErrorCode::io, path, "{}: not a regular file", path);
   const auto size = static_cast<size_t>(info.st_size);

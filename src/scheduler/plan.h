@@ -14,6 +14,7 @@ struct Chunk {
   SequenceId sequence = 0;
   int32_t position_begin = 0;
   int32_t token_count = 0;
+  bool decodes = false;  // a row after the prompt; its numerics are those of a decode row
   bool samples = false;  // its last row's logits give the next token
 };
 

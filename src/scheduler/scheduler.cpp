@@ -19,22 +19,22 @@ int32_t chunk_tokens(int32_t position, int32_t prompt_tokens, int32_t rows_left)
 
 }  // namespace
 
+int32_t pages_needed(int32_t tokens, const PageGroup& group) {
+  const int32_t all = divide_up(tokens, group.page_tokens);
+  if (group.window == 0) return all;
+  // A chunk is written before its first row looks back a whole window.
+  return std::min(all, divide_up(group.window + kChunkTokens, group.page_tokens) + 1);
+}
+
 Scheduler::Scheduler(const Limits& limits, std::span<const PageGroup> groups)
     : limits_(limits), groups_(groups.begin(), groups.end()) {
   check(limits_.rows_max >= kChunkTokens, "a step has room for a whole chunk");
   for (const PageGroup& group : groups_) pools_.emplace_back(group.page_count);
 }
 
-int32_t Scheduler::pages_needed(const SequenceSpec& spec, const PageGroup& group) const {
-  const int32_t all = divide_up(spec.tokens_max, group.page_tokens);
-  if (group.window == 0) return all;
-  // A chunk is written before its first row looks back a whole window.
-  return std::min(all, divide_up(group.window + kChunkTokens, group.page_tokens) + 1);
-}
-
 bool Scheduler::fits(const SequenceSpec& spec, std::span<const int32_t> pages_free) const {
   for (size_t g = 0; g < groups_.size(); ++g) {
-    if (pages_needed(spec, groups_[g]) > pages_free[g]) return false;
+    if (pages_needed(spec.tokens_max, groups_[g]) > pages_free[g]) return false;
   }
   return true;
 }
@@ -42,7 +42,7 @@ bool Scheduler::fits(const SequenceSpec& spec, std::span<const int32_t> pages_fr
 Result<void> Scheduler::enqueue(const SequenceSpec& spec) {
   check(spec.prompt_tokens > 0 && spec.tokens_max >= spec.prompt_tokens, "a sequence has a prompt that fits its bound");
   for (const PageGroup& group : groups_) {
-    const int32_t needed = pages_needed(spec, group);
+    const int32_t needed = pages_needed(spec.tokens_max, group);
     if (needed > group.page_count) {
       return fail(ErrorCode::resource_exhausted, "max_tokens",
                   "the request needs {} tokens of KV cache ({} of prompt, {} of answer), the cache holds {}; "
@@ -71,7 +71,8 @@ Plan Scheduler::plan() const {
 void Scheduler::plan_decodes(Plan& plan, int32_t& rows_left) const {
   for (const auto& [id, sequence] : running_) {
     if (sequence.paused || sequence.position < sequence.spec.prompt_tokens || rows_left == 0) continue;
-    plan.chunks.push_back({.sequence = id, .position_begin = sequence.position, .token_count = 1, .samples = true});
+    plan.chunks.push_back(
+        {.sequence = id, .position_begin = sequence.position, .token_count = 1, .decodes = true, .samples = true});
     --rows_left;
   }
 }
@@ -100,12 +101,10 @@ void Scheduler::plan_admissions(Plan& plan, int32_t& rows_left) const {
   for (const SequenceSpec& spec : waiting_) {
     const int32_t count = chunk_tokens(0, spec.prompt_tokens, rows_left);
     if (count == 0 || running >= static_cast<size_t>(limits_.running_max) || !fits(spec, pages_free)) return;
-    for (size_t g = 0; g < groups_.size(); ++g) pages_free[g] -= pages_needed(spec, groups_[g]);
+    for (size_t g = 0; g < groups_.size(); ++g) pages_free[g] -= pages_needed(spec.tokens_max, groups_[g]);
     plan.admitted.push_back(spec.id);
-    plan.chunks.push_back({.sequence = spec.id,
-                           .position_begin = 0,
-                           .token_count = count,
-                           .samples = count == spec.prompt_tokens});
+    plan.chunks.push_back(
+        {.sequence = spec.id, .position_begin = 0, .token_count = count, .samples = count == spec.prompt_tokens});
     rows_left -= count;
     ++running;
   }
@@ -117,7 +116,7 @@ void Scheduler::apply(const Plan& plan) {
     Running sequence{.spec = waiting_.front(), .position = 0, .paused = false, .pages = {}};
     waiting_.pop_front();
     for (size_t g = 0; g < groups_.size(); ++g) {
-      sequence.pages.push_back(pools_[g].take(pages_needed(sequence.spec, groups_[g])));
+      sequence.pages.push_back(pools_[g].take(pages_needed(sequence.spec.tokens_max, groups_[g])));
     }
     running_.emplace(id, std::move(sequence));
   }

@@ -24,10 +24,13 @@ struct PageGroup {
   int32_t window = 0;
 };
 
+// Pages of a group that a sequence of `tokens` tokens needs.
+int32_t pages_needed(int32_t tokens, const PageGroup& group);
+
 struct Limits {
-  int32_t rows_max = 512;        // of one step
-  int32_t running_max = 64;      // sequences at once
-  int32_t queue_max = 1024;      // waiting sequences
+  int32_t rows_max = 512;    // of one step
+  int32_t running_max = 64;  // sequences at once
+  int32_t queue_max = 1024;  // waiting sequences
 };
 
 struct SequenceSpec {
@@ -73,7 +76,6 @@ class Scheduler {
     std::vector<std::vector<int32_t>> pages;  // [group]
   };
 
-  int32_t pages_needed(const SequenceSpec& spec, const PageGroup& group) const;
   bool fits(const SequenceSpec& spec, std::span<const int32_t> pages_free) const;
   void plan_decodes(Plan& plan, int32_t& rows_left) const;
   void plan_prompts(Plan& plan, int32_t& rows_left) const;

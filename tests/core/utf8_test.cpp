@@ -18,10 +18,10 @@ TEST(Utf8, every_code_point_survives_a_round_trip) {
 }
 
 TEST(Utf8, each_maximal_invalid_subpart_becomes_one_replacement) {
-  EXPECT_EQ(to_valid("a\xE2\x82z"), "a\xEF\xBF\xBDz");                   // cut short: one
+  EXPECT_EQ(to_valid("a\xE2\x82z"), "a\xEF\xBF\xBDz");                          // cut short: one
   EXPECT_EQ(to_valid("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // a surrogate: one a byte
   EXPECT_EQ(to_valid("\xF0\x9F\x98"), "\xEF\xBF\xBD");
-  EXPECT_EQ(to_valid("\xC0\xAF"), "\xEF\xBF\xBD\xEF\xBF\xBD");           // overlong
+  EXPECT_EQ(to_valid("\xC0\xAF"), "\xEF\xBF\xBD\xEF\xBF\xBD");  // overlong
   EXPECT_EQ(to_valid("\xF4\x90\x80\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 

@@ -86,7 +86,8 @@ TEST(Scheduler, invariants_hold_over_random_runs) {
   for (int i = 0; i < 20000; ++i) {
     if (random() % 3 == 0) {
       const int32_t prompt = 1 + static_cast<int32_t>(random() % 900);
-      const SequenceSpec spec{.id = next, .prompt_tokens = prompt, .tokens_max = prompt + static_cast<int32_t>(random() % 200)};
+      const SequenceSpec spec{
+          .id = next, .prompt_tokens = prompt, .tokens_max = prompt + static_cast<int32_t>(random() % 200)};
       if (scheduler.enqueue(spec)) alive.insert(next);
       tokens_max[next] = spec.tokens_max;
       ++next;
