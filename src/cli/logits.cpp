@@ -22,6 +22,7 @@ struct Options {
   std::string model;
   std::vector<int32_t> ids;
   std::string numerics = "default";
+  std::string ops = "mlx";
   models::ReplayOptions replay;
   bool json = false;
 };
@@ -89,6 +90,8 @@ Runner declare_logits(CLI::App& command) {
   command.add_option("--ids", options->ids, "token ids, separated by commas")->required()->delimiter(',');
   command.add_option("--numerics", options->numerics, "f32: everything in 32 bits; default: as the model's files are")
       ->check(CLI::IsMember({"f32", "default", "fast"}));
+  command.add_option("--ops", options->ops, "which op layer computes: mlx, MLX's own ops")
+      ->check(CLI::IsMember({"mlx"}));
   command
       .add_option("--prefill", options->replay.prefill,
                   "tokens to run as prefill, the rest one by one as decoding does; all when absent")
