@@ -148,8 +148,9 @@ void Sampler::report(const Logits& raw, Workspace& workspace, Sampled& sampled) 
   top.settle();
   for (size_t i = 0; i < top.count(); ++i) sampled.top.push_back({top.id(i), top.logit(i)});
   // Sorted as logits, which tell apart what rounds to the same logprob.
-  std::stable_sort(sampled.top.begin(), sampled.top.end(),
-                   [](const TokenLogprob& a, const TokenLogprob& b) { return a.logprob > b.logprob; });
+  std::sort(sampled.top.begin(), sampled.top.end(), [](const TokenLogprob& a, const TokenLogprob& b) {
+    return a.logprob != b.logprob ? a.logprob > b.logprob : a.id < b.id;
+  });
   for (TokenLogprob& token : sampled.top) token.logprob = logprob(token.logprob);
 }
 

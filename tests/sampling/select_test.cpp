@@ -19,7 +19,8 @@ struct Input {
 std::vector<bool> expected_prefix(const Input& input, bool weighted, double target) {
   std::vector<size_t> order(input.keys.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return input.keys[a] > input.keys[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return input.keys[a] != input.keys[b] ? input.keys[a] > input.keys[b] : a < b; });
   std::vector<bool> in(order.size());
   double mass = 0;
   for (const size_t i : order) {
