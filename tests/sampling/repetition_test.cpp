@@ -35,8 +35,8 @@ std::vector<float> naive_dry(const std::vector<int32_t>& all, const SamplingPara
   std::vector<float> logits = zeros();
   for (const auto& [token, length] : longest) {
     if (breaks(token) || length < static_cast<size_t>(p.dry_allowed_length)) continue;
-    logits[token] -=
-        static_cast<float>(p.dry_multiplier * std::pow(p.dry_base, static_cast<double>(length) - p.dry_allowed_length));
+    const double penalty = p.dry_multiplier * std::pow(p.dry_base, static_cast<double>(length) - p.dry_allowed_length);
+    logits[token] -= static_cast<float>(std::min(penalty, kDryPenaltyMax));
   }
   return logits;
 }
