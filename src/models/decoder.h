@@ -3,12 +3,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "format/model_config.h"
 #include "models/model.h"
-#include "models/weights.h"
 #include "nn/kv_view.h"
 #include "nn/ops.h"
 
@@ -32,16 +30,20 @@ struct Decoder {
 // `ops` outlives the model.
 std::unique_ptr<Model> make_decoder(Decoder decoder, const nn::Ops& ops);
 
-// Reads one layer, whose tensors' names begin with `path`, "model.layers.0.". A null `rope`: the layer does not rotate.
-using ReadLayer = DecoderLayer (*)(const format::ModelConfig& config, Weights& weights, const std::string& path,
-                                   const nn::Rope& rope);
+// One entry a layer, full and sliding layers in a group each.
+nn::KvLayout kv_layout(const format::ModelConfig& config);
 
-// The whole decoder by the names that Llama gave and nearly all kept: model.embed_tokens, model.layers.N, model.norm,
-// lm_head. `norm_offset` is the final norm's.
-Decoder read_decoder(const format::ModelConfig& config, Weights& weights, nn::Ops& ops, ReadLayer read_layer,
-                     float norm_offset = 0.0F);
+// Heads, scale and window-independent settings that `config` gives layer `layer`. Norms are the caller's.
+class LayerRopes {
+ public:
+  LayerRopes(const format::ModelConfig& config, nn::Ops& ops);
+  nn::Rope of(int layer) const;  // null where the layer does not rotate
 
-// What `config` says of every layer's attention; norms of heads are the caller's.
+ private:
+  const format::ModelConfig& config_;
+  nn::Rope full_;
+  nn::Rope sliding_;
+};
 nn::AttentionSpec attention_spec(const format::ModelConfig& config, const nn::Rope& rope);
 
 }  // namespace mlxserving::models

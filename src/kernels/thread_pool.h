@@ -1,0 +1,64 @@
+// The threads that kernels run on. Work is a number of equal tasks; whoever is awake claims the next one, so a thread
+// that the system keeps off its core delays nobody but the task it holds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace mlxserving::kernels {
+
+constexpr int kThreadsMax = 64;
+constexpr int kTasksMax = 0xFFFF;  // of one run
+
+// Cores this process may use: its affinity mask, lowered to the quota of its cgroup (v2 cpu.max, v1 cpu.cfs_*) found
+// below `cgroup_root`, rounded up; in [1, kThreadsMax].
+int default_thread_count(const std::string& cgroup_root = "/sys/fs/cgroup");
+
+// One caller at a time; the caller works too, so `threads` 1 starts none. Workers spin a while for the next run, then
+// sleep in the kernel.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls task(index, thread) once for each index in [0, count), count <= kTasksMax, thread in [0, threads());
+  // returns when all are done. What the tasks wrote is visible to the caller. The task must not throw.
+  template <typename Task>
+  void run(int count, const Task& task) {
+    if (count <= 1 || workers_.empty()) {
+      for (int i = 0; i < count; ++i) task(i, 0);
+      return;
+    }
+    run_erased(
+        count, [](const void* t, int index, int thread) { (*static_cast<const Task*>(t))(index, thread); }, &task);
+  }
+
+ private:
+  using Call = void (*)(const void* task, int index, int thread);
+
+  void run_erased(int count, Call call, const void* task);
+  void work(int thread);
+  void work_until_empty(uint64_t seen, int thread);
+  uint64_t wait_for_run(uint64_t seen);
+  void wake_sleepers();
+
+  // [generation : 32][next : 16][count : 16] of the current run. Claiming is one compare-and-swap: it fails for who
+  // looks at an older run, so whoever claimed may read call_ and task_.
+  alignas(64) std::atomic<uint64_t> run_{0};
+  Call call_ = nullptr;
+  const void* task_ = nullptr;
+  alignas(64) std::atomic<uint32_t> done_{0};
+  alignas(64) std::atomic<uint32_t> sleepers_{0};
+  std::atomic<uint32_t> wake_{0};  // what sleepers wait on
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace mlxserving::kernels

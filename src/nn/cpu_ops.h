@@ -1,0 +1,23 @@
+// The op layer over our own CPU kernels, each op one MLX primitive: activations in f32, weights as the file has them.
+#pragma once
+
+#include <memory>
+
+#include "kernels/kernels.h"
+#include "mlxserving/error.h"
+#include "nn/ops.h"
+
+namespace mlxserving::nn {
+
+struct CpuOptions {
+  int threads = 0;  // 0: kernels::default_thread_count()
+  kernels::Numerics numerics = kernels::Numerics::standard;
+  const kernels::Kernels* kernels = nullptr;  // null: what MLXS_FORCE_ISA names, or the best of this CPU
+};
+
+// Uses the calling thread's default CPU stream: call from the thread that will evaluate. The ops may be destroyed while
+// arrays built by them still wait for evaluation. Errors: invalid_request for options out of range or an instruction
+// set this CPU lacks.
+Result<std::unique_ptr<Ops>> make_cpu_ops(const CpuOptions& options = {});
+
+}  // namespace mlxserving::nn

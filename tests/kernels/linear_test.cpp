@@ -1,0 +1,199 @@
+// Linear kernels of every instruction set this CPU runs, against sums in double.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "kernels/aligned_buffer.h"
+#include "kernels/dispatch.h"
+#include "kernels/linear.h"
+#include "kernels/weights.h"
+
+namespace mlxserving::kernels::testing {
+namespace {
+
+struct Reference {
+  std::vector<double> y;
+  double magnitude = 0;  // of y for vectors in random directions, which sums near zero do not lower
+};
+
+Reference reference(const RandomMatrix& w, const std::vector<float>& x, int rows) {
+  Reference result;
+  for (int row = 0; row < rows; ++row) {
+    for (int64_t n = 0; n < w.matrix.rows; ++n) {
+      double sum = w.bias.empty() ? 0 : w.bias[static_cast<size_t>(n)];
+      double squares = 0;
+      for (int64_t k = 0; k < w.matrix.columns; ++k) {
+        const double term = w.values[static_cast<size_t>(n * w.matrix.columns + k)] *
+                            x[static_cast<size_t>(row * w.matrix.columns + k)];
+        sum += term;
+        squares += term * term;
+      }
+      result.y.push_back(sum);
+      result.magnitude += squares;
+    }
+  }
+  result.magnitude = std::sqrt(result.magnitude);
+  return result;
+}
+
+double error_of(const std::vector<float>& y, const Reference& want) {
+  double error = 0;
+  for (size_t i = 0; i < y.size(); ++i) error += (y[i] - want.y[i]) * (y[i] - want.y[i]);
+  return std::sqrt(error) / want.magnitude;
+}
+
+std::vector<float> product(ThreadPool& pool, const RandomMatrix& w, const LinearKernel* kernel,
+                           const std::vector<float>& x, int rows) {
+  Workspace workspace;
+  std::vector<float> y(static_cast<size_t>(rows * w.matrix.rows), -1.0F);
+  const Product products[] = {{&w.matrix, kernel, {y.data(), w.matrix.rows}}};
+  multiply(pool, workspace, {x.data(), w.matrix.columns, rows}, products);
+  return y;
+}
+
+double tolerance(Numerics numerics) {
+  return numerics == Numerics::exact ? 2e-6 : numerics == Numerics::standard ? 5e-3 : 4e-2;
+}
+
+TEST(Dequantize, gives_the_exact_weights_of_every_format_and_isa) {
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : all_formats()) {
+      const RandomMatrix w(format, 3, 384, 11);
+      std::vector<float> row(384);
+      kernels->dequantize(w.matrix, 2, 0, 384, row.data());
+      const std::vector<double> want(w.values.begin() + 768, w.values.end());
+      EXPECT_LT(relative_error(row, want), 1e-7) << kernels->isa << " " << format.name();
+    }
+  }
+}
+
+TEST(Dequantize, starts_at_any_group) {
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : all_formats()) {
+      const RandomMatrix w(format, 2, 384, 12);
+      std::vector<float> part(128);
+      kernels->dequantize(w.matrix, 1, 256, 128, part.data());
+      const std::vector<double> want(w.values.begin() + 384 + 256, w.values.end());
+      EXPECT_LT(relative_error(part, want), 1e-7) << kernels->isa << " " << format.name();
+    }
+  }
+}
+
+TEST(Linear, every_format_role_and_numerics_is_near_the_sum_in_double) {
+  ThreadPool pool(2);
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : all_formats()) {
+      const RandomMatrix w(format, 37, 384, 21, true);
+      Random random(5);
+      const auto x = normal_floats(random, 5 * 384);
+      const auto want = reference(w, x, 5);
+      for (const Numerics numerics : {Numerics::exact, Numerics::standard, Numerics::fast}) {
+        const LinearKernels chosen = kernels->linear(w.matrix, numerics);
+        for (const auto* kernel : {chosen.decode, chosen.prefill}) {
+          EXPECT_LT(error_of(product(pool, w, kernel, x, 5), want), tolerance(numerics))
+              << kernels->isa << " " << kernel->name << " " << format.name();
+        }
+      }
+    }
+  }
+}
+
+// SmolLM2's 576 columns are no multiple of 128; single rows, single columns blocks and tails of every block size.
+TEST(Linear, odd_sizes_have_right_tails) {
+  ThreadPool pool(3);
+  const Format formats[] = {{Packing::affine, Float::bf16, 4, 64}, {Packing::affine, Float::f16, 8, 32},
+                            {Packing::affine, Float::f32, 3, 32},  {Packing::dense, Float::bf16, 0, 0},
+                            {Packing::mxfp4, Float::f32, 4, 32},   {Packing::nvfp4, Float::f32, 4, 16}};
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : formats) {
+      for (const int64_t columns : {32, 64, 96, 160, 576, 1088}) {
+        if (format.group_size > 0 && columns % format.group_size != 0) continue;
+        for (const int64_t rows : {1, 7, 18}) {
+          const RandomMatrix w(format, rows, columns, static_cast<uint32_t>(columns + rows));
+          for (const int tokens : {1, 2, 3, 4, 6, 9, 17}) {
+            Random random(7);
+            const auto x = normal_floats(random, static_cast<size_t>(tokens * columns));
+            const auto want = reference(w, x, tokens);
+            for (const Numerics numerics : {Numerics::exact, Numerics::standard}) {
+              const LinearKernels chosen = kernels->linear(w.matrix, numerics);
+              for (const auto* kernel : {chosen.decode, chosen.prefill}) {
+                ASSERT_LT(error_of(product(pool, w, kernel, x, tokens), want), tolerance(numerics))
+                    << kernels->isa << " " << kernel->name << " " << format.name() << " [" << rows << ", " << columns
+                    << "] tokens " << tokens;
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Linear, dense_rows_of_any_length) {
+  ThreadPool pool(1);
+  for (const auto* kernels : runnable_kernels()) {
+    for (const Float type : {Float::f32, Float::f16, Float::bf16}) {
+      for (const int64_t columns : {1, 3, 15, 17, 31, 33, 50}) {
+        const RandomMatrix w({Packing::dense, type, 0, 0}, 5, columns, static_cast<uint32_t>(columns));
+        Random random(3);
+        const auto x = normal_floats(random, static_cast<size_t>(columns * 6));
+        const auto kernel = kernels->linear(w.matrix, Numerics::exact).prefill;
+        EXPECT_LT(error_of(product(pool, w, kernel, x, 6), reference(w, x, 6)), 2e-6) << kernels->isa << columns;
+      }
+    }
+  }
+}
+
+// A row's bits depend on itself and the matrix: not on its neighbours, the number of threads, or its place.
+TEST(Linear, a_row_has_the_same_bits_alone_and_among_others) {
+  ThreadPool one(1);
+  ThreadPool three(3);
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : all_formats()) {
+      const RandomMatrix w(format, 35, 384, 31);
+      Random random(9);
+      const auto x = normal_floats(random, 19 * 384);
+      for (const Numerics numerics : {Numerics::exact, Numerics::standard, Numerics::fast}) {
+        const LinearKernels chosen = kernels->linear(w.matrix, numerics);
+        for (const auto* kernel : {chosen.decode, chosen.prefill}) {
+          const auto together = product(three, w, kernel, x, 19);
+          for (const int row : {0, 1, 4, 16, 18}) {
+            const auto begin = x.begin() + row * 384;
+            const auto alone = product(one, w, kernel, std::vector<float>(begin, begin + 384), 1);
+            ASSERT_TRUE(std::equal(alone.begin(), alone.end(), together.begin() + row * 35))
+                << kernels->isa << " " << kernel->name << " " << format.name() << " row " << row;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Linear, products_of_one_x_are_as_if_made_one_by_one) {
+  ThreadPool pool(2);
+  for (const auto* kernels : runnable_kernels()) {
+    const RandomMatrix a({Packing::affine, Float::bf16, 4, 64}, 40, 256, 1);
+    const RandomMatrix b({Packing::affine, Float::bf16, 8, 32}, 24, 256, 2);
+    const RandomMatrix c({Packing::affine, Float::bf16, 4, 64}, 8, 256, 3);
+    Random random(4);
+    const auto x = normal_floats(random, 3 * 256);
+    Workspace workspace;
+    std::vector<Product> products;
+    std::vector<std::vector<float>> together;
+    for (const auto* w : {&a, &b, &c}) {
+      together.emplace_back(static_cast<size_t>(3 * w->matrix.rows));
+      products.push_back({&w->matrix,
+                          kernels->linear(w->matrix, Numerics::standard).decode,
+                          {together.back().data(), w->matrix.rows}});
+    }
+    multiply(pool, workspace, {x.data(), 256, 3}, products);
+    EXPECT_EQ(together[0], product(pool, a, products[0].kernel, x, 3));
+    EXPECT_EQ(together[1], product(pool, b, products[1].kernel, x, 3));
+    EXPECT_EQ(together[2], product(pool, c, products[2].kernel, x, 3));
+  }
+}
+
+}  // namespace
+}  // namespace mlxserving::kernels::testing
