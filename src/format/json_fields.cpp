@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include "core/utf8.h"
 
 namespace mlxserving::format {
 
 std::string shown(const Json& value) {
   constexpr size_t kShownMax = 60;
   std::string text = to_text(value);
-  if (text.size() > kShownMax) text = text.substr(0, kShownMax) + "…";
+  if (text.size() > kShownMax) text = utf8::to_valid(text.substr(0, kShownMax)) + "…";
   return text;
 }
 
