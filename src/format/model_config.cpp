@@ -20,7 +20,7 @@ namespace {
 struct Family {
   std::string_view model_type;
   RopeDefaults rope = {};
-  bool tie_word_embeddings = true;
+  std::optional<bool> tie_word_embeddings = true;
   std::string_view activation = "silu";
   std::optional<int64_t> head_dim = std::nullopt;  // else hidden_size / num_attention_heads
   std::optional<int64_t> hidden_size = std::nullopt;
@@ -34,13 +34,14 @@ struct Family {
 constexpr Family kFamilies[] = {
     {.model_type = "llama"},
     {.model_type = "mistral"},
+    {.model_type = "mistral3", .tie_word_embeddings = false},
     {.model_type = "smollm3"},
     {.model_type = "qwen2", .rope = {.theta = 1e6}},
     {.model_type = "qwen3", .rope = {.theta = 1e6}, .head_dim = 128},
     {.model_type = "phi3", .rope = {.original_max_position_embeddings = 4096}, .tie_word_embeddings = false},
     {.model_type = "gemma3_text",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
-     .tie_word_embeddings = false,  // silent files tie when they hold no head
+     .tie_word_embeddings = std::nullopt,
      .activation = "gelu_pytorch_tanh",
      .head_dim = 256,
      .hidden_size = 1152,
@@ -52,7 +53,7 @@ constexpr Family kFamilies[] = {
     // The text part of gemma3, whose text_config holds only what differs from a larger model.
     {.model_type = "gemma3",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
-     .tie_word_embeddings = false,  // silent files tie when they hold no head
+     .tie_word_embeddings = std::nullopt,
      .activation = "gelu_pytorch_tanh",
      .head_dim = 256,
      .hidden_size = 2304,
@@ -63,9 +64,13 @@ constexpr Family kFamilies[] = {
      .vocab_size = 262'208},
 };
 
-const Family& family_of(std::string_view model_type) {
-  const auto* found = std::ranges::find(kFamilies, model_type, &Family::model_type);
-  return found == std::end(kFamilies) ? kFamilies[0] : *found;
+// By the whole file's type, else by the text model's; any other is taken for a llama.
+const Family& family_of(std::string_view file_type, std::string_view text_type) {
+  for (const std::string_view type : {file_type, text_type}) {
+    const auto* found = std::ranges::find(kFamilies, type, &Family::model_type);
+    if (found != std::end(kFamilies)) return *found;
+  }
+  return kFamilies[0];
 }
 
 Result<Json> parse_object(std::string_view text, std::string_view path, const ModelConfigLimits& limits) {
@@ -98,7 +103,7 @@ class Reader {
   ModelConfig read() {
     config_.is_text_of_multimodal = top_.has("text_config");
     config_.model_type = model_type();
-    family_ = family_of(config_.is_text_of_multimodal ? top_.text("model_type", "") : config_.model_type);
+    family_ = family_of(top_.text("model_type", ""), config_.model_type);
     read_sizes();
     if (faults_.first()) return config_;  // what follows is sized by these
     read_block();
@@ -168,10 +173,10 @@ class Reader {
     }
   }
 
-  bool tied() const {
+  std::optional<bool> tied() const {
     const char* key = "tie_word_embeddings";
-    if (config_.is_text_of_multimodal && !text_.has(key)) return top_.boolean(key, family_.tie_word_embeddings);
-    return text_.boolean(key, family_.tie_word_embeddings);
+    const JsonFields& holder = text_.has(key) ? text_ : top_;
+    return holder.has(key) ? holder.boolean(key, false) : family_.tie_word_embeddings;
   }
 
   void read_layers() {

@@ -29,19 +29,19 @@ struct RopeConfig {
   double high_freq_factor = 4.0;  // llama3
   double beta_fast = 32.0;        // yarn
   double beta_slow = 1.0;         // yarn
-  std::optional<double> mscale;
-  std::optional<double> mscale_all_dim;
-  std::optional<double> attention_factor;
-  bool truncate = true;              // yarn: its ramp begins and ends at whole pairs
-  std::vector<double> short_factor;  // longrope, [dims / 2]
-  std::vector<double> long_factor;   // longrope, [dims / 2]
+  std::optional<double> mscale = std::nullopt;
+  std::optional<double> mscale_all_dim = std::nullopt;
+  std::optional<double> attention_factor = std::nullopt;
+  bool truncate = true;                   // yarn: its ramp begins and ends at whole pairs
+  std::vector<double> short_factor = {};  // longrope, [dims / 2]
+  std::vector<double> long_factor = {};   // longrope, [dims / 2]
 };
 
 // Which layers are packed, and how. A layer not named in `layers` is packed as `all` when the files hold its scales.
 struct QuantConfig {
-  std::optional<QuantSpec> all;
+  std::optional<QuantSpec> all = std::nullopt;
   // By module path. An empty value: `false` in the file, kept dense.
-  std::map<std::string, std::optional<QuantSpec>, std::less<>> layers;
+  std::map<std::string, std::optional<QuantSpec>, std::less<>> layers = {};
 };
 
 struct ModelConfig {
@@ -58,21 +58,22 @@ struct ModelConfig {
   int64_t max_position_embeddings = 0;
   double rms_norm_eps = 1e-6;
   std::string hidden_act;
-  bool tie_word_embeddings = false;
+  std::optional<bool> tie_word_embeddings = std::nullopt;  // absent: tied when the files hold no lm_head
   bool attention_bias = false;
   bool mlp_bias = false;
-  std::optional<double> query_pre_attn_scalar;  // scores are scaled by its -1/2 power instead of head_dim's
-  std::optional<double> attn_logit_softcapping;
-  std::optional<double> final_logit_softcapping;
+  std::optional<double> query_pre_attn_scalar =
+      std::nullopt;  // scores are scaled by its -1/2 power instead of head_dim's
+  std::optional<double> attn_logit_softcapping = std::nullopt;
+  std::optional<double> final_logit_softcapping = std::nullopt;
 
-  int32_t sliding_window = 0;          // tokens a sliding layer looks back to, itself included; 0: no such layer
-  std::vector<LayerType> layer_types;  // [num_hidden_layers]
-  std::vector<bool> no_rope_layers;    // [num_hidden_layers], true: the layer does not rotate
-  RopeConfig rope;                     // of full_attention layers
-  RopeConfig rope_sliding;             // of sliding_attention layers; the same as `rope` in most families
+  int32_t sliding_window = 0;               // tokens a sliding layer looks back to, itself included; 0: no such layer
+  std::vector<LayerType> layer_types = {};  // [num_hidden_layers]
+  std::vector<bool> no_rope_layers = {};    // [num_hidden_layers], true: the layer does not rotate
+  RopeConfig rope;                          // of full_attention layers
+  RopeConfig rope_sliding;                  // of sliding_attention layers; the same as `rope` in most families
 
   QuantConfig quantization;
-  std::vector<int32_t> eos_token_ids;  // of config.json only; generation_config.json is the tokenizer's matter
+  std::vector<int32_t> eos_token_ids = {};  // of config.json only; generation_config.json is the tokenizer's matter
 };
 
 struct ModelConfigLimits {

@@ -1,5 +1,7 @@
 #include "models/decoder.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <utility>
 
@@ -31,12 +33,7 @@ class DecoderModel final : public Model {
   const nn::Ops& ops_;
 };
 
-}  // namespace
-
-std::unique_ptr<Model> make_decoder(Decoder decoder, const nn::Ops& ops) {
-  return std::make_unique<DecoderModel>(std::move(decoder), ops);
-}
-
+// One entry a layer, full and sliding layers in a group each.
 nn::KvLayout kv_layout(const format::ModelConfig& config) {
   nn::KvLayout layout;
   int group_of[] = {-1, -1};  // by LayerType
@@ -51,15 +48,46 @@ nn::KvLayout kv_layout(const format::ModelConfig& config) {
   return layout;
 }
 
-LayerRopes::LayerRopes(const format::ModelConfig& config, nn::Ops& ops)
-    : config_(config),
-      full_(ops.make_rope(rope_spec(config.rope, config.head_dim))),
-      sliding_(config.sliding_window > 0 ? ops.make_rope(rope_spec(config.rope_sliding, config.head_dim)) : nullptr) {}
+// The ropes of full and of sliding layers, made once.
+class LayerRopes {
+ public:
+  LayerRopes(const format::ModelConfig& config, nn::Ops& ops)
+      : config_(config),
+        full_(ops.make_rope(rope_spec(config.rope, config.head_dim))),
+        sliding_(ops.make_rope(rope_spec(config.rope_sliding, config.head_dim))) {}
 
-nn::Rope LayerRopes::of(int layer) const {
-  const auto i = static_cast<size_t>(layer);
-  if (config_.no_rope_layers[i]) return nullptr;
-  return config_.layer_types[i] == LayerType::sliding_attention ? sliding_ : full_;
+  // Null where the layer does not rotate.
+  nn::Rope of(int layer) const {
+    const auto i = static_cast<size_t>(layer);
+    if (config_.no_rope_layers[i]) return nullptr;
+    return config_.layer_types[i] == LayerType::sliding_attention ? sliding_ : full_;
+  }
+
+ private:
+  const format::ModelConfig& config_;
+  nn::Rope full_;
+  nn::Rope sliding_;
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_decoder(Decoder decoder, const nn::Ops& ops) {
+  return std::make_unique<DecoderModel>(std::move(decoder), ops);
+}
+
+Decoder read_decoder(const format::ModelConfig& config, Weights& weights, nn::Ops& ops, ReadLayer read_layer,
+                     float norm_offset) {
+  const LayerRopes ropes(config, ops);
+  Decoder out;
+  out.embed_tokens = weights.linear("model.embed_tokens", config.hidden_size, config.vocab_size);
+  for (int i = 0; i < config.num_hidden_layers; ++i) {
+    out.layers.push_back(read_layer(config, weights, fmt::format("model.layers.{}.", i), ropes.of(i)));
+  }
+  out.norm = weights.norm("model.norm", config.hidden_size, norm_offset);
+  const bool tied = config.tie_word_embeddings.value_or(!weights.has("lm_head.weight"));
+  out.lm_head = tied ? out.embed_tokens : weights.linear("lm_head", config.hidden_size, config.vocab_size);
+  out.kv_layout = kv_layout(config);
+  return out;
 }
 
 nn::AttentionSpec attention_spec(const format::ModelConfig& config, const nn::Rope& rope) {

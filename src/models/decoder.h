@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "format/model_config.h"
 #include "models/model.h"
+#include "models/weights.h"
 #include "nn/kv_view.h"
 #include "nn/ops.h"
 
@@ -30,20 +32,16 @@ struct Decoder {
 // `ops` outlives the model.
 std::unique_ptr<Model> make_decoder(Decoder decoder, const nn::Ops& ops);
 
-// One entry a layer, full and sliding layers in a group each.
-nn::KvLayout kv_layout(const format::ModelConfig& config);
+// Reads one layer, whose tensors' names begin with `path`, "model.layers.0.". A null `rope`: the layer does not rotate.
+using ReadLayer = DecoderLayer (*)(const format::ModelConfig& config, Weights& weights, const std::string& path,
+                                   const nn::Rope& rope);
 
-// Heads, scale and window-independent settings that `config` gives layer `layer`. Norms are the caller's.
-class LayerRopes {
- public:
-  LayerRopes(const format::ModelConfig& config, nn::Ops& ops);
-  nn::Rope of(int layer) const;  // null where the layer does not rotate
+// The whole decoder by the names that Llama gave and nearly all kept: model.embed_tokens, model.layers.N, model.norm,
+// lm_head. `norm_offset` is the final norm's.
+Decoder read_decoder(const format::ModelConfig& config, Weights& weights, nn::Ops& ops, ReadLayer read_layer,
+                     float norm_offset = 0.0F);
 
- private:
-  const format::ModelConfig& config_;
-  nn::Rope full_;
-  nn::Rope sliding_;
-};
+// What `config` says of every layer's attention; norms of heads are the caller's.
 nn::AttentionSpec attention_spec(const format::ModelConfig& config, const nn::Rope& rope);
 
 }  // namespace mlxserving::models

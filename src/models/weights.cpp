@@ -43,7 +43,7 @@ std::string as_text_model(const std::string& name) {
 bool is_dropped(const std::string& name, const format::ModelConfig& config) {
   const auto contains = [&](std::string_view part) { return name.find(part) != std::string::npos; };
   if (contains("rotary_emb.inv_freq") || name.starts_with("mtp.")) return true;
-  if (config.tie_word_embeddings && name.starts_with("lm_head.")) return true;
+  if (config.tie_word_embeddings.value_or(false) && name.starts_with("lm_head.")) return true;
   return config.is_text_of_multimodal && std::ranges::any_of(kOtherTowers, contains);
 }
 
@@ -133,10 +133,6 @@ nn::Norm Weights::norm(const std::string& path, int64_t width, float weight_offs
   const auto weight = take_float(path + ".weight", {width});
   if (!weight || first_fault_) return nullptr;
   return ops_.make_norm(*weight, static_cast<float>(config_.rms_norm_eps), weight_offset);
-}
-
-nn::Linear Weights::head(const nn::Linear& embed_tokens, int64_t in, int64_t out) {
-  return config_.tie_word_embeddings ? embed_tokens : linear("lm_head", in, out);
 }
 
 Result<void> Weights::finish() const {

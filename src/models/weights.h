@@ -39,9 +39,6 @@ class Weights {
   // `path`.weight, [width]. `weight_offset` is added to each element.
   nn::Norm norm(const std::string& path, int64_t width, float weight_offset = 0.0F);
 
-  // The head: the embedding table again when the config ties them.
-  nn::Linear head(const nn::Linear& embed_tokens, int64_t in, int64_t out);
-
   // After everything was taken: the first fault, missing and misshapen tensors before those nobody asked for.
   Result<void> finish() const;
 
