@@ -13,6 +13,7 @@
 #include "core/result.h"
 #include "models/model.h"
 #include "models/replay.h"
+#include "nn/cpu_ops.h"
 #include "nn/mlx_ops.h"
 
 namespace mlxserving::cli {
@@ -22,7 +23,7 @@ struct Options {
   std::string model;
   std::vector<int32_t> ids;
   std::string numerics = "default";
-  std::string ops = "mlx";
+  std::string ops = "cpu";
   models::ReplayOptions replay;
   bool json = false;
 };
@@ -67,12 +68,21 @@ void print_top(const Rows& rows, size_t first_position) {
   }
 }
 
+Result<std::unique_ptr<nn::Ops>> make_ops(const Options& options) {
+  if (options.ops == "mlx") {
+    return nn::make_mlx_ops(options.numerics == "f32" ? nn::Numerics::f32 : nn::Numerics::checkpoint);
+  }
+  nn::CpuOptions cpu;
+  if (options.numerics == "f32") cpu.numerics = kernels::Numerics::exact;
+  if (options.numerics == "fast") cpu.numerics = kernels::Numerics::fast;
+  return nn::make_cpu_ops(cpu);
+}
+
 Result<int> run(const Options& options) {
-  const bool f32 = options.numerics == "f32";
-  const std::unique_ptr<nn::Ops> ops = nn::make_mlx_ops(f32 ? nn::Numerics::f32 : nn::Numerics::checkpoint);
+  MLXS_TRY(const std::unique_ptr<nn::Ops> ops, make_ops(options));
   MLXS_TRY(const models::LoadedModel loaded, models::load_model(options.model, *ops));
   models::ReplayOptions replay = options.replay;
-  replay.kv_type = f32 ? nn::KvType::f32 : nn::KvType::bf16;
+  replay.kv_type = options.numerics == "f32" ? nn::KvType::f32 : nn::KvType::bf16;
   MLXS_TRY(const Rows rows, models::replay(loaded, *ops, options.ids, replay));
   if (options.json) {
     print_json(rows, replay.all_positions);
@@ -90,8 +100,8 @@ Runner declare_logits(CLI::App& command) {
   command.add_option("--ids", options->ids, "token ids, separated by commas")->required()->delimiter(',');
   command.add_option("--numerics", options->numerics, "f32: everything in 32 bits; default: as the model's files are")
       ->check(CLI::IsMember({"f32", "default", "fast"}));
-  command.add_option("--ops", options->ops, "which op layer computes: mlx, MLX's own ops")
-      ->check(CLI::IsMember({"mlx"}));
+  command.add_option("--ops", options->ops, "which op layer computes: cpu, our kernels, or mlx, MLX's own ops")
+      ->check(CLI::IsMember({"cpu", "mlx"}));
   command
       .add_option("--prefill", options->replay.prefill,
                   "tokens to run as prefill, the rest one by one as decoding does; all when absent")

@@ -19,6 +19,8 @@ constexpr Row kCommands[] = {
     // Added as they come; tests/cli walks `mlx-serving --help`.
     {"tokenize", "Show the tokens of a text", declare_tokenize},
     {"logits", "Show the logits a model gives for token ids", declare_logits},
+    {"convert", "make an MLX model directory from a GGUF file", declare_convert},
+    {"quantize", "write a model with its matrices in fewer bits", declare_quantize},
     {nullptr, nullptr, nullptr},
 };
 

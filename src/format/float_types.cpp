@@ -76,21 +76,6 @@ uint16_t f16_from_f32(float value) {
 
 float f32_from_e2m1(uint8_t code) { return (code & 8) != 0 ? -kE2m1[code & 7] : kE2m1[code & 7]; }
 
-uint8_t e2m1_from_f32(float value) {
-  // Halfway points between neighbours; a tie goes to the even code. A NaN saturates.
-  const float magnitude = std::fabs(value);
-  const auto sign = static_cast<uint8_t>(std::signbit(value) ? 8 : 0);
-  if (value != value) return 7;
-  uint8_t code = 0;
-  while (code < 7) {
-    const float halfway = (kE2m1[code] + kE2m1[code + 1]) / 2;
-    const bool up = magnitude > halfway || (magnitude == halfway && (code & 1) != 0);
-    if (!up) break;
-    ++code;
-  }
-  return static_cast<uint8_t>(sign | code);
-}
-
 float f32_from_e4m3(uint8_t bits) { return e4m3_table()[bits]; }
 
 uint8_t e4m3_from_f32(float value) {

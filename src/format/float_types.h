@@ -22,7 +22,6 @@ uint16_t f16_from_f32(float value);  // over 65519: infinity
 
 // E2M1: 0, .5, 1, 1.5, 2, 3, 4, 6 by the low three bits, bit 3 the sign (OCP Microscaling Formats 1.0).
 float f32_from_e2m1(uint8_t code);
-uint8_t e2m1_from_f32(float value);  // saturates at 6
 
 // E4M3 without infinities: 448 at most, 0x7F a NaN (OCP 8-bit Floating Point 1.0).
 float f32_from_e4m3(uint8_t bits);

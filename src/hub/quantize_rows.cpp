@@ -44,32 +44,63 @@ void affine_group(const float* values, size_t count, int bits, uint8_t* codes, A
   const auto code_max = static_cast<float>((1 << bits) - 1);
   grid = affine_grid(values, count, code_max);
   for (size_t i = 0; i < count; ++i) {
-    const float code = std::rint((values[i] - grid.bias) / grid.scale);
-    codes[i] = static_cast<uint8_t>(std::min(std::max(code, 0.0F), code_max));
+    const float code = std::rint((values[i] - grid.bias) / grid.scale);  // a NaN becomes 0
+    codes[i] = static_cast<uint8_t>(std::min(std::max(0.0F, code), code_max));
   }
 }
 
-// The smallest power of two that is not below `value`, so that no element leaves the range; as E8M0.
-uint8_t e8m0_not_below(float value) {
-  if (!std::isfinite(value)) return 0xFF;
-  const int exponent = std::clamp(static_cast<int>(std::round(std::log2(value))), -127, 127);
-  auto bits = static_cast<uint8_t>(exponent + 127);
-  if (bits < 0xFE && format::f32_from_e8m0(bits) < value) ++bits;
-  return bits;
+// MLX's CPU device makes the small-float modes of ordinary ops, each of which rounds to the type of the weights: so do
+// we, or ties would fall otherwise.
+float rounded(DType dtype, float value) {
+  if (dtype == DType::f16) return format::f32_from_f16(format::f16_from_f32(value));
+  if (dtype == DType::bf16) return format::f32_from_bf16(format::bf16_from_f32(value));
+  return value;
 }
 
-uint8_t float_group(QuantMode mode, const float* values, size_t count, uint8_t* codes) {
+// The first of the 16 values that is nearest; what is infinite or not a number is near none.
+uint8_t nearest_e2m1(DType dtype, float value) {
+  uint8_t best = 0;
+  float least = std::fabs(rounded(dtype, value - format::f32_from_e2m1(0)));
+  for (uint8_t code = 1; code < 16; ++code) {
+    const float distance = std::fabs(rounded(dtype, value - format::f32_from_e2m1(code)));
+    if (!(distance < least)) continue;
+    least = distance;
+    best = code;
+  }
+  return best;
+}
+
+struct GroupScale {
+  uint8_t bits;
+  float value;
+};
+
+// The smallest power of two that is not below `ideal`, so that no element leaves the range; 1 for a group of zeros.
+GroupScale e8m0_scale(DType dtype, float ideal) {
+  if (ideal == 0) return {127, 1};
+  const float exponent = std::rint(rounded(dtype, std::log2(ideal)));
+  auto whole = static_cast<int>(exponent);
+  if (rounded(dtype, std::exp2(exponent)) < ideal) ++whole;
+  const auto narrow = static_cast<int8_t>(whole);  // below 2^-128 it wraps, in MLX too
+  return {static_cast<uint8_t>(narrow + 127), rounded(dtype, std::exp2(static_cast<float>(narrow)))};
+}
+
+GroupScale e4m3_scale(DType dtype, float ideal) {
+  const uint8_t bits = format::e4m3_from_f32(ideal);
+  return {bits, rounded(dtype, format::f32_from_e4m3(bits))};
+}
+
+uint8_t float_group(QuantMode mode, DType dtype, const float* values, size_t count, uint8_t* codes) {
   float largest = 0;
   for (size_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values[i]));
-  const float ideal = largest / (mode == QuantMode::mxfp8 ? 448.0F : 6.0F);
-  const uint8_t bits = mode == QuantMode::nvfp4 ? format::e4m3_from_f32(ideal) : e8m0_not_below(ideal);
-  const float scale = mode == QuantMode::nvfp4 ? format::f32_from_e4m3(bits) : format::f32_from_e8m0(bits);
-  const float inverse = scale == 0 ? 0 : 1 / scale;
+  if (!std::isfinite(largest)) largest = 0;  // reported by who reads the values
+  const float ideal = rounded(dtype, largest / (mode == QuantMode::mxfp8 ? 448.0F : 6.0F));
+  const GroupScale scale = mode == QuantMode::nvfp4 ? e4m3_scale(dtype, ideal) : e8m0_scale(dtype, ideal);
   for (size_t i = 0; i < count; ++i) {
-    const float value = values[i] * inverse;
-    codes[i] = mode == QuantMode::mxfp8 ? format::e4m3_from_f32(value) : format::e2m1_from_f32(value);
+    const float value = rounded(dtype, values[i] / scale.value);
+    codes[i] = mode == QuantMode::mxfp8 ? format::e4m3_from_f32(value) : nearest_e2m1(dtype, value);
   }
-  return bits;
+  return scale.bits;
 }
 
 void quantize_row(const QuantSpec& spec, DType dtype, const float* values, size_t columns, uint8_t* codes,
@@ -83,7 +114,7 @@ void quantize_row(const QuantSpec& spec, DType dtype, const float* values, size_
       format::from_f32(dtype, &grid.scale, 1, out.scales + group * size_of(dtype));
       format::from_f32(dtype, &grid.bias, 1, out.biases + group * size_of(dtype));
     } else {
-      out.scales[group] = static_cast<std::byte>(float_group(spec.mode, values + at, group_size, codes + at));
+      out.scales[group] = static_cast<std::byte>(float_group(spec.mode, dtype, values + at, group_size, codes + at));
     }
   }
   format::pack_codes(codes, columns, spec.bits, out.packed);

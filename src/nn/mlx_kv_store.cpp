@@ -2,6 +2,8 @@
 
 #include <mlx/ops.h>
 
+#include <algorithm>
+
 #include "core/check.h"
 
 namespace mlxserving::nn {
@@ -55,10 +57,10 @@ void MlxKvStore::append(int layer, const Step& step, const mx::array& keys, cons
   std::vector<int32_t> targets;
   for (const Segment& segment : step.segments) {
     const PageTable& pages = table(layer, segment);
-    const auto capacity = static_cast<int64_t>(pages.size()) * kPageTokens;
-    const int64_t needed = window(layer) == 0 ? segment.position_begin + segment.row_count
-                                              : std::min(segment.position_begin, window(layer) - 1) + segment.row_count;
-    check(needed <= capacity, "a segment's pages hold what its rows look back to");
+    const int32_t oldest = window(layer) == 0 ? 0 : std::max(0, segment.position_begin - window(layer) + 1);
+    const int32_t newest = segment.position_begin + segment.row_count - 1;
+    check(newest / kPageTokens - oldest / kPageTokens < static_cast<int32_t>(pages.size()),
+          "a page table holds every page that a step reads");
     for (int32_t i = 0; i < segment.row_count; ++i) targets.push_back(slot(pages, segment.position_begin + i));
   }
   const mx::array rows(targets.begin(), mx::Shape{static_cast<int>(targets.size())}, mx::int32);

@@ -13,8 +13,8 @@ constexpr int kPageTokens = 32;  // tokens of a KV page: one cache line of bf16 
 // Where a sequence's keys and values lie in the pools of one layer group. Position p is at slot p % kPageTokens of
 // pages[(p / kPageTokens) % pages.size()]: with enough pages for all positions that is a plain table, with fewer it is
 // the ring of a sliding window. Borrowed from the plan for the length of the step.
-// A step writes a segment's rows before it attends, so a ring holds at least window + row_count - 1 tokens
-// (ring_pages).
+// A step writes a segment's rows before it attends, and reads whole pages: a ring has a page for each that the rows and
+// the windows behind them touch (ring_pages).
 using PageTable = std::span<const int32_t>;
 
 // What a row is for decides its numerics; how many other rows the step has never does. Decode rows (one new token, or
@@ -31,9 +31,10 @@ struct Segment {
   std::vector<PageTable> page_tables;  // [layer group], see KvLayout
 };
 
-// Pages that a ring needs so that a chunk of `rows_max` rows leaves every row its whole window.
+// Pages that a ring needs so that a chunk of up to `rows_max` rows leaves every row its whole window, wherever in a
+// page the first of these window + rows_max - 1 positions lies.
 constexpr int32_t ring_pages(int32_t window, int32_t rows_max) {
-  return (window + rows_max - 1 + kPageTokens - 1) / kPageTokens;
+  return (window + rows_max - 1 + 2 * (kPageTokens - 1)) / kPageTokens;
 }
 
 struct Step {

@@ -260,7 +260,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", required=True)
     parser.add_argument("--full", action="store_true", help="every case, not the quick ones alone")
-    parser.add_argument("--ops", default="mlx", choices=["cpu", "mlx"])
+    parser.add_argument("--ops", default="cpu", choices=["cpu", "mlx"])
     parser.add_argument("--only", help="cases whose name contains this")
     parser.add_argument("--tolerance", type=float, default=1e-4)
     parser.add_argument("--model", help="a directory in the MLX format, instead of the tiny models")
