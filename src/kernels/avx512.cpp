@@ -104,9 +104,13 @@ struct V {
   }
 };
 
+#include "kernels/avx512_vnni.inl"
 #include "kernels/generic.inl"
 
-LinearKernels linear(const Matrix&, Numerics) { return {&kF32Kernel, &kF32Kernel}; }
+LinearKernels linear(const Matrix& w, Numerics numerics) {
+  const LinearKernel* integers = integer_kernel_for(w, numerics);
+  return {integers != nullptr ? integers : &kF32Kernel, &kF32Kernel};
+}
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // The scalar table is the specification. Kernels see raw pointers, hold no state, start no threads and cannot fail.
 //
 // Only C headers here and in the kernel files: an inline std function compiled with AVX-512 would be a weak symbol that
-// the linker may hand to every other file. tests/kernels/symbols_test.cpp looks.
+// the linker may hand to every other file. tests/kernels/check_symbols.py looks.
 #pragma once
 
 #include <stddef.h>

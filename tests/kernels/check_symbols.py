@@ -1,0 +1,17 @@
+"""Fails when a kernel object offers the linker anything but its table: an inline function compiled for AVX-512 would be a
+weak symbol that may replace the same function in every other file, and stop an older CPU."""
+import re
+import subprocess
+import sys
+
+faults = []
+for path in sys.argv[1:]:
+    if not re.search(r"(scalar|avx2|avx512)\.cpp\.o(bj)?$", path):
+        continue
+    for line in subprocess.run(["nm", "-C", path], check=True, capture_output=True, text=True).stdout.splitlines():
+        kind, name = line[17:18], line[19:]
+        table = re.fullmatch(r"mlxserving::kernels::k(Scalar|Avx2|Avx512)", name)
+        if kind in "WVuvw" or (kind.isupper() and kind != "U" and not table):
+            faults.append(f"{path}: {kind} {name}")
+print("\n".join(faults) or "kernel files export their tables only")
+sys.exit(1 if faults else 0)
