@@ -14,6 +14,14 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr size_t kAllTies = std::numeric_limits<size_t>::max();
 
+// More than a quarter of a sample, which decides how and not what.
+bool keeps_much(const float* keys, size_t n, Cut cut) {
+  constexpr size_t kSample = 64;
+  size_t kept = 0;
+  for (size_t i = 0; i < kSample; ++i) kept += keys[i * n / kSample] >= cut.threshold;
+  return kept > kSample / 4;
+}
+
 }  // namespace
 
 void Workspace::reserve(size_t vocabulary) {
@@ -77,12 +85,18 @@ void Candidates::settle() {
   if (cut.threshold > -kInfinity || cut.last_tie < n_) keep(logits_, cut);
 }
 
+// Copying what stays together is dear where nearly all stays; then the others are struck out in their places.
 void Candidates::keep(const float* keys, Cut cut) {
   float* const weights = workspace_.weights.data();
-  n_ = ops_.keep(keys, n_, cut.threshold, cut.last_tie, {logits_, has_weights_ ? weights : nullptr, ids_},
-                 {workspace_.kept_logits.data(), weights, workspace_.ids.data()});
-  logits_ = workspace_.kept_logits.data();
-  ids_ = workspace_.ids.data();
+  float* const logits = workspace_.kept_logits.data();
+  if (keeps_much(keys, n_, cut)) {
+    ops_.suppress(keys, n_, cut.threshold, cut.last_tie, logits_, logits, has_weights_ ? weights : nullptr);
+  } else {
+    n_ = ops_.keep(keys, n_, cut.threshold, cut.last_tie, {logits_, has_weights_ ? weights : nullptr, ids_},
+                   {logits, weights, workspace_.ids.data()});
+    ids_ = workspace_.ids.data();
+  }
+  logits_ = logits;
   chunk_max_ = nullptr;
   has_sums_ = false;
 }

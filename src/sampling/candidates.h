@@ -69,7 +69,8 @@ class Candidates {
   // Position of the candidate in whose share of [0, 1) `chance` falls, candidates in order of their ids.
   size_t draw(double chance);
 
-  // Makes the cuts noted so far. The questions below are about what is left then.
+  // Makes the cuts noted so far. The questions below are about what is left then; where much was left, that includes
+  // positions of dropped tokens, whose logit is -inf.
   void settle();
   size_t count() const { return n_; }
   int32_t id(size_t i) const { return ids_ != nullptr ? ids_[i] : static_cast<int32_t>(i); }

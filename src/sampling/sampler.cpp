@@ -146,7 +146,9 @@ void Sampler::report(const Logits& raw, Workspace& workspace, Sampled& sampled) 
   Candidates top(*ops_, workspace, raw, 1);
   top.top_k(static_cast<size_t>(params_.top_logprobs));
   top.settle();
-  for (size_t i = 0; i < top.count(); ++i) sampled.top.push_back({top.id(i), top.logit(i)});
+  for (size_t i = 0; i < top.count(); ++i) {
+    if (top.logit(i) > -kInfinity) sampled.top.push_back({top.id(i), top.logit(i)});
+  }
   // Sorted as logits, which tell apart what rounds to the same logprob.
   std::sort(sampled.top.begin(), sampled.top.end(), [](const TokenLogprob& a, const TokenLogprob& b) {
     return a.logprob != b.logprob ? a.logprob > b.logprob : a.id < b.id;

@@ -31,7 +31,7 @@ struct TokenLogprob {
 struct Sampled {
   int32_t id = 0;
   float logprob = 0;  // with params.logprobs; of the model's own distribution: log softmax of the raw logits
-  std::vector<TokenLogprob> top = {};  // params.top_logprobs of them, most likely first, on a tie the lowest id
+  std::vector<TokenLogprob> top = {};  // up to params.top_logprobs, most likely first, on a tie the lowest id
 };
 
 // State of one sequence. Everything it does is a function of the parameters, the seed, the fork and the tokens

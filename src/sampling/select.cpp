@@ -62,23 +62,24 @@ Cut cut_ties(const Open& open, double target) {
   return {open.key[i], static_cast<size_t>(index_at(open, i))};
 }
 
-// Two keys that the cut probably lies between. Weight that a sample cannot see sits in a few heavy keys: what it misses
-// of the mass is taken to lie above its highest key.
+// Two keys that the cut probably lies between. The sample is weighed from its lowest key up: the few heavy keys that
+// hold most of the weight are at the other end, where a sample misses them.
 Bracket bracket_of(const Open& open, double target) {
   std::array<std::pair<float, float>, kSampleMax> sample;
-  const size_t count = std::clamp<size_t>(open.n / 32, 16, kSampleMax);
-  double seen = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t at = (2 * i + 1) * open.n / (2 * count);
-    sample[i] = {open.key[at], weight_at(open, at)};
-    seen += sample[i].second;
+  const size_t probes = std::clamp<size_t>(open.n / 32, 16, kSampleMax);
+  size_t count = 0;
+  for (size_t i = 0; i < probes; ++i) {
+    const size_t at = (2 * i + 1) * open.n / (2 * probes);
+    if (weight_at(open, at) > 0) sample[count++] = {open.key[at], weight_at(open, at)};
   }
+  if (count == 0) return {std::numeric_limits<float>::lowest(), kInfinity};
   std::sort(sample.begin(), sample.begin() + count, std::greater<>());
-  const double scale = static_cast<double>(open.n) / static_cast<double>(count);
-  double mass = open.above + std::max(0.0, open.mass - seen * scale);
-  size_t at = 0;
-  while (at < count && mass < target) mass += sample[at++].second * scale;
-  const size_t margin = count / 16;
+  const double scale = static_cast<double>(open.n) / static_cast<double>(probes);
+  double below_cut = open.above + open.mass - target;
+  size_t at = count;
+  while (at > 0 && below_cut > 0) below_cut -= sample[--at].second * scale;
+  // Two standard deviations of where a share falls in a sample.
+  const auto margin = 2 + static_cast<size_t>(2 * std::sqrt(static_cast<double>(at * (count - at)) / count));
   return {at + margin < count ? sample[at + margin].first : -kInfinity,
           at > margin ? sample[at - margin].first : kInfinity};
 }

@@ -1,19 +1,11 @@
 // The passes of vocab_ops.h, written once. An including file defines in its anonymous namespace, for its registers:
 //   Mask less(a, b), at_least(a, b), equal(a, b)      comparisons of lanes; a Mask has & and |
 //   Floats choose(Mask, yes, no), only(Mask, v)       v where true, and `no` or zero elsewhere
-//   unsigned lane_bits(Mask)                          one bit a lane
+//   unsigned lane_bits(Mask), Mask mask_of(bits)      one bit a lane
 //   void compress(Floats v, unsigned bits, float*)    the chosen lanes in order; may write kLanes values
 namespace {
 
 constexpr float kInfinity = __builtin_inff();
-
-inline Floats splat(float value) { return Floats{} + value; }
-
-inline Floats load(const float* p) {
-  Floats v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
 
 // The first `count` lanes from memory, the others `fill`.
 inline Floats load_some(const float* p, size_t count, float fill) {
@@ -22,8 +14,6 @@ inline Floats load_some(const float* p, size_t count, float fill) {
   for (size_t i = 0; i < kLanes; ++i) lanes[i] = i < count ? p[i] : fill;
   return load(lanes);
 }
-
-inline void store(float* p, Floats v) { __builtin_memcpy(p, &v, sizeof v); }
 
 inline void store_some(float* p, Floats v, size_t count) {
   if (count >= kLanes) return store(p, v);
@@ -53,8 +43,7 @@ inline Floats exp2_lanes(Floats t) {
   p = p * f + 0.240226462F;
   p = p * f + 0.693147182F;
   p = p * f + 1.0F;
-  const Ints power = (Ints)shifted << 23;  // everything but the low bits is shifted out
-  return only(less(splat(-126.0F), t), (Floats)((Ints)p + power));
+  return only(less(splat(-126.0F), t), times_power_of_two(p, shifted));
 }
 
 inline float reduce_max(Floats v) {
@@ -68,15 +57,15 @@ inline float reduce_max(Floats v) {
 // Runs `value(i, count)` over a block in four running sums, so that additions overlap; the order is part of the result.
 template <typename Value>
 inline double block_sum(size_t from, size_t to, Value value) {
-  Floats sums[4] = {};
+  Floats sums[4] = {splat(0), splat(0), splat(0), splat(0)};
   size_t i = from;
   for (; i + 4 * kLanes <= to; i += 4 * kLanes) {
-    sums[0] += value(i, kLanes);
-    sums[1] += value(i + kLanes, kLanes);
-    sums[2] += value(i + 2 * kLanes, kLanes);
-    sums[3] += value(i + 3 * kLanes, kLanes);
+    sums[0] = sums[0] + value(i, kLanes);
+    sums[1] = sums[1] + value(i + kLanes, kLanes);
+    sums[2] = sums[2] + value(i + 2 * kLanes, kLanes);
+    sums[3] = sums[3] + value(i + 3 * kLanes, kLanes);
   }
-  for (; i < to; i += kLanes) sums[0] += value(i, to - i < kLanes ? to - i : kLanes);
+  for (; i < to; i += kLanes) sums[0] = sums[0] + value(i, to - i < kLanes ? to - i : kLanes);
   return static_cast<double>(reduce_sum((sums[0] + sums[1]) + (sums[2] + sums[3])));
 }
 
@@ -127,7 +116,8 @@ size_t find_value(const float* x, size_t n, float value) {
   return n;
 }
 
-double exp_values(const float* x, size_t n, float shift, float scale, float* e, double* sums) {
+// Flattened: a lane function that is called passes its registers through memory.
+__attribute__((flatten)) double exp_values(const float* x, size_t n, float shift, float scale, float* e, double* sums) {
   const float scale2 = scale * 1.44269504F;  // to powers of two
   const auto lanes = [&](size_t i, size_t count) {
     return exp2_lanes((load_some(x + i, count, -kInfinity) - shift) * scale2);
@@ -155,7 +145,7 @@ void distance_keys(const float* x, size_t n, float shift, float scale, float off
   for (size_t i = 0; i < n; i += kLanes) {
     const size_t count = n - i < kLanes ? n - i : kLanes;
     const Floats v = (load_some(x + i, count, 0) - shift) * scale + offset;
-    store_some(key + i, (Floats)((Ints)v | INT32_MIN), count);
+    store_some(key + i, negative_magnitude(v), count);
   }
 }
 
@@ -165,12 +155,7 @@ float min_above(const float* e, size_t n, float threshold) {
     const Floats v = load_some(e + i, n - i, threshold);
     best = choose(less(splat(threshold), v) & less(v, best), v, best);
   }
-  return -reduce_max(-best);
-}
-
-inline Floats index_lanes(size_t from) {
-  const Ints ids = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return (Floats)(ids + (int32_t)from);
+  return -reduce_max(splat(0) - best);
 }
 
 // The chosen lanes of every column that is wanted, to position `at`.
@@ -186,8 +171,8 @@ Band band(Columns in, size_t n, float lo, float hi, ColumnsOut out) {
   size_t count_above = 0;
   for (size_t from = 0; from < n; from += kBlock) {
     const size_t to = from + kBlock < n ? from + kBlock : n;
-    Floats above = {};
-    Floats inside = {};
+    Floats above = splat(0);
+    Floats inside = splat(0);
     for (size_t i = from; i < to; i += kLanes) {
       const size_t count = to - i < kLanes ? to - i : kLanes;
       const Floats key = load_some(in.x + i, count, 0);
@@ -197,8 +182,8 @@ Band band(Columns in, size_t n, float lo, float hi, ColumnsOut out) {
       const unsigned bits = lane_bits(within) & real;
       if (in.weight != nullptr) {
         const Floats weight = load_some(in.weight + i, count, 0);
-        above += only(over, weight);
-        inside += only(within, weight);
+        above = above + only(over, weight);
+        inside = inside + only(within, weight);
       } else {
         count_above += (size_t)__builtin_popcount(lane_bits(over) & real);
       }
@@ -217,18 +202,22 @@ Band band(Columns in, size_t n, float lo, float hi, ColumnsOut out) {
   return found;
 }
 
+// The lanes of a row of keys that a cut keeps.
+inline unsigned kept_bits(const float* key, size_t i, size_t count, float threshold, size_t last_tie) {
+  const Floats k = load_some(key + i, count, 0);
+  unsigned bits = lane_bits(less(splat(threshold), k));
+  if (i <= last_tie) {
+    const unsigned ties = lane_bits(equal(k, splat(threshold)));
+    bits |= ties & (last_tie - i >= kLanes - 1 ? 0xFFFFU : (2U << (last_tie - i)) - 1);
+  }
+  return bits & (0xFFFFU >> (kLanes - count));
+}
+
 size_t keep(const float* key, size_t n, float threshold, size_t last_tie, Columns in, ColumnsOut out) {
   size_t kept = 0;
   for (size_t i = 0; i < n; i += kLanes) {
     const size_t count = n - i < kLanes ? n - i : kLanes;
-    const Floats k = load_some(key + i, count, 0);
-    const unsigned real = 0xFFFFU >> (kLanes - count);
-    unsigned bits = lane_bits(less(splat(threshold), k));
-    if (i <= last_tie) {
-      const unsigned ties = lane_bits(equal(k, splat(threshold)));
-      bits |= ties & (last_tie - i >= kLanes - 1 ? 0xFFFFU : (2U << (last_tie - i)) - 1);
-    }
-    bits &= real;
+    const unsigned bits = kept_bits(key, i, count, threshold, last_tie);
     if (bits == 0) continue;
     compress_row(in, i, count, bits, out, kept);
     kept += (size_t)__builtin_popcount(bits);
@@ -236,19 +225,26 @@ size_t keep(const float* key, size_t n, float threshold, size_t last_tie, Column
   return kept;
 }
 
-void mask(float* x, size_t n, const uint32_t* allowed) {
-  const Ints lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768};
+void suppress(const float* key, size_t n, float threshold, size_t last_tie, const float* x, float* out, float* weight) {
   for (size_t i = 0; i < n; i += kLanes) {
     const size_t count = n - i < kLanes ? n - i : kLanes;
-    const Ints bits = (Ints{} + (int32_t)(allowed[i / 32] >> (i % 32) & 0xFFFF)) & lane;
-    const Floats v = load_some(x + i, count, 0);
-    const Floats forbidden = splat(-kInfinity);
-    store_some(x + i, (Floats)(((Ints)v & (bits != 0)) | ((Ints)forbidden & (bits == 0))), count);
+    const Mask kept = mask_of(kept_bits(key, i, count, threshold, last_tie));
+    store_some(out + i, choose(kept, load_some(x + i, count, 0), splat(-kInfinity)), count);
+    if (weight != nullptr) store_some(weight + i, only(kept, load_some(weight + i, count, 0)), count);
+  }
+}
+
+void mask(float* x, size_t n, const uint32_t* allowed) {
+  for (size_t i = 0; i < n; i += kLanes) {
+    const size_t count = n - i < kLanes ? n - i : kLanes;
+    const Mask kept = mask_of(allowed[i / 32] >> (i % 32) & 0xFFFF);
+    store_some(x + i, choose(kept, load_some(x + i, count, 0), splat(-kInfinity)), count);
   }
 }
 
 constexpr VocabOps table(const char* isa) {
-  return {isa, max_value, find_value, exp_values, sum_values, sum_products, distance_keys, min_above, band, keep, mask};
+  return {isa,           max_value, find_value, exp_values, sum_values, sum_products,
+          distance_keys, min_above, band,       keep,       suppress,   mask};
 }
 
 }  // namespace

@@ -1,23 +1,16 @@
 // The passes with AVX2; built with -mavx2 and called only on a CPU that has it.
 #include <immintrin.h>
 
+#define MLXS_REGISTER_BYTES 32
 #include "sampling/vocab_lane_masks.h"
 #include "sampling/vocab_ops.h"
 
 namespace mlxserving::sampling {
 namespace {
 
-union Halves {
-  Floats floats;
-  Ints mask;
-  __m256 half[2];
-};
-
 inline unsigned lane_bits(Mask mask) {
-  Halves v;
-  v.mask = mask;
-  return static_cast<unsigned>(_mm256_movemask_ps(v.half[0])) | static_cast<unsigned>(_mm256_movemask_ps(v.half[1]))
-                                                                    << 8;
+  return static_cast<unsigned>(_mm256_movemask_ps((__m256)mask.part[0])) |
+         static_cast<unsigned>(_mm256_movemask_ps((__m256)mask.part[1])) << 8;
 }
 
 // For each byte of bits, which lanes are chosen, in order: one byte a lane.
@@ -43,11 +36,9 @@ inline void compress_half(__m256 v, unsigned bits, float* out) {
   _mm256_storeu_ps(out, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(bytes)));
 }
 
-inline void compress(Floats floats, unsigned bits, float* out) {
-  Halves v;
-  v.floats = floats;
-  compress_half(v.half[0], bits & 0xFFU, out);
-  compress_half(v.half[1], bits >> 8, out + __builtin_popcount(bits & 0xFFU));
+inline void compress(Floats v, unsigned bits, float* out) {
+  compress_half((__m256)v.part[0], bits & 0xFFU, out);
+  compress_half((__m256)v.part[1], bits >> 8, out + __builtin_popcount(bits & 0xFFU));
 }
 
 #include "sampling/vocab_ops.inl"

@@ -1,4 +1,5 @@
 // The passes for any CPU: whatever vectors the compiler's baseline has (SSE2 on x86-64, NEON on ARM).
+#define MLXS_REGISTER_BYTES 16
 #include "sampling/vocab_lane_masks.h"
 #include "sampling/vocab_ops.h"
 
@@ -6,8 +7,10 @@ namespace mlxserving::sampling {
 namespace {
 
 inline unsigned lane_bits(Mask mask) {
+  int32_t lanes[kLanes];
+  __builtin_memcpy(lanes, &mask, sizeof mask);
   unsigned bits = 0;
-  for (unsigned i = 0; i < kLanes; ++i) bits |= (static_cast<unsigned>(mask[i]) & 1U) << i;
+  for (unsigned i = 0; i < kLanes; ++i) bits |= (static_cast<unsigned>(lanes[i]) & 1U) << i;
   return bits;
 }
 

@@ -67,6 +67,10 @@ std::vector<uint8_t> results(const VocabOps& ops, const std::vector<float>& x) {
     add(&kept, 1);
     add(out_x.data(), kept);
     add(out_id.data(), kept);
+    std::vector<float> weight = e;
+    ops.suppress(x.data(), n, 1, last_tie, x.data(), out_x.data(), weight.data());
+    add(out_x.data(), n);
+    add(weight.data(), n);
   }
   std::vector<uint32_t> allowed(n / 32 + 1, 0xA5C31234);
   ops.mask(copy.data(), n, allowed.data());
@@ -107,6 +111,9 @@ TEST(VocabOps, scalar_says_what_its_contract_says) {
     ASSERT_EQ(kept[expected++], x[i]);
   }
   EXPECT_EQ(count, expected);
+  std::vector<float> struck(x.size());
+  ops.suppress(x.data(), x.size(), 1, 400, x.data(), struck.data(), nullptr);
+  EXPECT_EQ(std::count_if(struck.begin(), struck.end(), [](float v) { return v != -kInfinity; }), expected);
 }
 
 TEST(VocabOps, exp_is_near_the_true_one) {
