@@ -51,7 +51,7 @@ inline std::string in_words(uint64_t count, const char* unit) {
   if (value >= 1e9) return fmt::format("{:.2f} G{}", value / 1e9, unit);
   if (value >= 1e6) return fmt::format("{:.1f} M{}", value / 1e6, unit);
   if (value >= 1e3) return fmt::format("{:.1f} k{}", value / 1e3, unit);
-  return fmt::format("{} {}", count, unit);
+  return fmt::format("{}{}{}", count, *unit == '\0' ? "" : " ", unit);
 }
 
 }  // namespace mlxserving::cli

@@ -21,12 +21,11 @@ constexpr Row kCommands[] = {
     {"logits", "Show the logits a model gives for token ids", declare_logits},
     {"convert", "make an MLX model directory from a GGUF file", declare_convert},
     {"quantize", "write a model with its matrices in fewer bits", declare_quantize},
+    {"inspect", "show what a model is, what it needs, and what is wrong with it", declare_inspect},
     {nullptr, nullptr, nullptr},
 };
 
-void print(const Error& error) {
-  std::fprintf(stderr, "error: %s\n", error.message.c_str());
-}
+void print(const Error& error) { std::fprintf(stderr, "error: %s\n", error.message.c_str()); }
 
 int run(int argc, char** argv) {
   CLI::App app{"Serves language models in the MLX format: one binary, no Python.", "mlx-serving"};
