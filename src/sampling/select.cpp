@@ -66,7 +66,7 @@ Cut cut_ties(const Open& open, double target) {
 // hold most of the weight are at the other end, where a sample misses them.
 Bracket bracket_of(const Open& open, double target) {
   std::array<std::pair<float, float>, kSampleMax> sample;
-  const size_t probes = std::clamp<size_t>(open.n / 32, 16, kSampleMax);
+  const size_t probes = std::clamp<size_t>(open.n / 16, 16, kSampleMax);
   size_t count = 0;
   for (size_t i = 0; i < probes; ++i) {
     const size_t at = (2 * i + 1) * open.n / (2 * probes);
@@ -78,9 +78,9 @@ Bracket bracket_of(const Open& open, double target) {
   double below_cut = open.above + open.mass - target;
   size_t at = count;
   while (at > 0 && below_cut > 0) below_cut -= sample[--at].second * scale;
-  // Two standard deviations of where a share falls in a sample.
+  // Two standard deviations of where a share falls in a sample. What was dropped before, at -infinity, stays outside.
   const auto margin = 2 + static_cast<size_t>(2 * std::sqrt(static_cast<double>(at * (count - at)) / count));
-  return {at + margin < count ? sample[at + margin].first : -kInfinity,
+  return {at + margin < count ? sample[at + margin].first : std::numeric_limits<float>::lowest(),
           at > margin ? sample[at - margin].first : kInfinity};
 }
 

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include "core/read_file.h"
+
 namespace mlxserving::sampling {
 namespace {
 
@@ -138,6 +140,14 @@ TEST(Knobs, the_command_line_reads_every_type) {
   EXPECT_EQ(set("top_k", {"many"}).error().message, "top_k must be an integer, got \"many\"");
   EXPECT_EQ(set("logit_bias", {"5"}).error().param, "logit_bias");
   EXPECT_EQ(flag_of(*find_knob("top_k")), "--top-k");
+}
+
+TEST(Knobs, the_documented_table_is_the_real_one) {
+  const Result<std::string> page = read_file(MLXS_SOURCE_DIR "/docs/sampling.md");
+  ASSERT_TRUE(page.ok());
+  EXPECT_NE(page->find("\n" + knob_table_markdown() + "<!-- end of knobs -->"), std::string::npos)
+      << "docs/sampling.md should have this table:\n"
+      << knob_table_markdown();
 }
 
 }  // namespace
