@@ -127,6 +127,7 @@ class MlxOps final : public Ops {
 
   Rope make_rope(const RopeSpec& spec) override {
     std::vector<float> periods;
+    periods.reserve(spec.inverse_frequencies.size());
     for (const float frequency : spec.inverse_frequencies) periods.push_back(1.0F / frequency);
     const auto count = static_cast<int>(periods.size());
     return std::make_shared<MlxRope>(spec, array(periods.begin(), mx::Shape{count}, mx::float32));
@@ -159,6 +160,7 @@ class MlxOps final : public Ops {
 
   std::vector<array> linears(const array& x, std::span<const Linear> ws) const override {
     std::vector<array> out;
+    out.reserve(ws.size());
     for (const Linear& w : ws) out.push_back(linear(x, w));
     return out;
   }
@@ -198,6 +200,7 @@ class MlxOps final : public Ops {
     const array keys = rotated(normed(k, spec.kv_heads, spec, spec.k_norm), spec, kv.step);
     store.append(kv.layer, kv.step, keys, mx::reshape(v, {rows, spec.kv_heads, spec.head_dim}));
     std::vector<array> out;
+    out.reserve(kv.step.segments.size());
     for (const Segment& segment : kv.step.segments) out.push_back(attended(queries, spec, kv.layer, segment, store));
     return out.size() == 1 ? out[0] : mx::concatenate(out, 0);
   }
@@ -296,7 +299,9 @@ class MlxOps final : public Ops {
         spec.soft_cap > 0.0F ? soft_capped(q, k, v, spec, mask(segment, begin, window))
         : narrows ? mx::fast::scaled_dot_product_attention(q, k, v, spec.scale, "array", mask(segment, begin, window))
                   : mx::fast::scaled_dot_product_attention(q, k, v, spec.scale, rows > 1 ? "causal" : "");
-    return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {rows, spec.heads * spec.head_dim});
+    // The cache may be of another type than the activations, which keep theirs.
+    return mx::astype(mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {rows, spec.heads * spec.head_dim}),
+                      queries.dtype());
   }
 
   // [rows, positions]: true where a row may look.
