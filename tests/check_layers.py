@@ -8,6 +8,7 @@ ALLOWED = {
     "core": [],
     "kernels": ["core"],
     "format": ["core", "kernels"],
+    "schema": ["core"],
     "text": ["core"],
     "grammar": ["core", "text"],
     "sampling": ["core"],
@@ -16,7 +17,7 @@ ALLOWED = {
     "nn": ["core", "kernels", "format"],
     "models": ["core", "format", "nn"],
     "engine": ["core", "format", "text", "sampling", "scheduler", "kernels", "nn", "models"],
-    "cli": ["core", "format", "hub", "text", "sampling", "engine", "kernels", "nn", "models"],
+    "cli": ["core", "format", "hub", "schema", "text", "sampling", "engine", "kernels", "nn", "models"],
 }
 MLX_FOLDERS = {"kernels", "nn", "models", "engine"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)

@@ -22,6 +22,7 @@ constexpr Row kCommands[] = {
     {"convert", "make an MLX model directory from a GGUF file", declare_convert},
     {"quantize", "write a model with its matrices in fewer bits", declare_quantize},
     {"inspect", "show what a model is, what it needs, and what is wrong with it", declare_inspect},
+    {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
     {nullptr, nullptr, nullptr},
 };
 

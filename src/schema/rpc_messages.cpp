@@ -1,0 +1,416 @@
+// JSON-RPC over stdio, in snake_case: envelopes, the params of each method, results and notifications.
+#include <algorithm>
+
+#include "schema/tables.h"
+
+namespace mlxserving::schema {
+namespace {
+
+using enum Need;
+
+// ---------------------------------------------------------------------------------------------------------- envelopes
+
+constexpr const char* kTwoZero[] = {"2.0"};
+constexpr Type kVersion = choice(kTwoZero);
+constexpr Type kRequestIds[] = {kText, kNumber};
+constexpr Type kReplyIds[] = {kText, kNumber.or_null()};
+
+constexpr Field kRequestFields[] = {
+    {"jsonrpc", kVersion, required},
+    {"method", kText, required},
+    {"params", kAny, optional},
+    {"id", either(kRequestIds), optional, nullptr, "Absent in a notification."},
+};
+constexpr Message kRequest = {"JsonRpcRequest", "A call.", kRequestFields};
+
+constexpr Field kSuccessFields[] = {
+    {"jsonrpc", kVersion, required},
+    {"result", kAny, optional},
+    {"id", either(kReplyIds), required},
+};
+constexpr Rule kSuccessRules[] = {
+    {Rule::Kind::present, "result", nullptr, "JSON-RPC success response must have result field"}};
+constexpr Message kSuccess = {"JsonRpcSuccess", "A good reply.", kSuccessFields, Extra::strip,
+                              Voice::zod,       false,           kSuccessRules};
+
+constexpr Field kErrorObjectFields[] = {
+    {"code", kNumber, required},
+    {"message", kText, required},
+    {"data", kAny, optional},
+};
+constexpr Message kErrorObject = {"JsonRpcErrorObject", "Why a call failed.", kErrorObjectFields};
+
+constexpr Field kErrorResponseFields[] = {
+    {"jsonrpc", kVersion, required},
+    {"error", object(kErrorObject), required},
+    {"id", either(kReplyIds), required},
+};
+constexpr Rule kErrorRules[] = {
+    {Rule::Kind::present, "error", nullptr, "JSON-RPC error response must have error field"}};
+constexpr Message kErrorResponse = {"JsonRpcErrorResponse",
+                                    "A failed call's reply.",
+                                    kErrorResponseFields,
+                                    Extra::strip,
+                                    Voice::zod,
+                                    false,
+                                    kErrorRules};
+
+constexpr Field kNotificationFields[] = {
+    {"jsonrpc", kVersion, required},
+    {"method", kText, required},
+    {"params", kAny, optional},
+};
+constexpr Message kNotification = {"JsonRpcNotification", "A message that wants no reply.", kNotificationFields};
+
+// ------------------------------------------------------------------------------------------------------------- params
+
+// ^[a-zA-Z0-9_\-./@:]+$ without ".."
+bool is_model_id(std::string_view id) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./@:").find(c) != std::string_view::npos;
+  };
+  return std::all_of(id.begin(), id.end(), allowed) && id.find("..") == std::string_view::npos;
+}
+
+bool is_safe_path(std::string_view path) {
+  return path.find("..") == std::string_view::npos && path.find('~') == std::string_view::npos;
+}
+
+constexpr Pattern kModelIdPattern = {"^(?!.*\\.\\.)[a-zA-Z0-9_\\-./@:]*$", is_model_id};
+constexpr Pattern kSafePath = {"^(?!.*\\.\\.)[^~]*$", is_safe_path};
+
+constexpr Texts kModelIdTexts = {.not_matching = "{field} contains invalid characters or path traversal attempts"};
+constexpr Texts kPathTexts = {.not_matching = "Path contains potentially unsafe sequences (.. or ~): {text}"};
+constexpr Texts kContextTexts = {.too_small = "{field} out of range (1 to {max}), got {value}",
+                                 .too_big = "{field} out of range (1 to {max}), got {value}"};
+constexpr Texts kMaxTokensTexts = {.too_small = "{field} must be positive, got {value}"};
+constexpr Texts kTemperatureFaults = {.too_small = "{field} must be non-negative, got {value}"};
+constexpr Texts kTopPFaults = {.too_small = "{field} must be in (0, 1], got {value}",
+                               .too_big = "{field} must be in (0, 1], got {value}"};
+constexpr Texts kPenaltyFaults = {.too_small = "{field} must be in [{min}, {max}], got {value}",
+                                  .too_big = "{field} must be in [{min}, {max}], got {value}"};
+constexpr Texts kSeedTexts = {.too_small = "{field} out of range (0 to 4294967295)",
+                              .too_big = "{field} out of range (0 to 4294967295)"};
+constexpr Texts kStopListTexts = {.too_long = "too many {field} ({size}, max {max_size})"};
+constexpr Texts kStopTexts = {.wrong_type = "{field} must be a string"};
+constexpr Texts kTokenIdTexts = {.wrong_type = "{field} must be an integer",
+                                 .not_integer = "{field} must be an integer",
+                                 .too_small = "{field} out of range",
+                                 .too_big = "{field} out of range"};
+constexpr Texts kImageTexts = {.required = "image parameter is required for vision generation",
+                               .wrong_type = "image must be a base64 string or bytes, got {received}",
+                               .too_short = "image payload is empty"};
+constexpr Texts kBatchTexts = {.required = "batch_generate expects 'requests' to be a list",
+                               .wrong_type = "batch_generate expects 'requests' to be a list"};
+constexpr Texts kVisionQuantizationTexts = {.no_choice = "quantization must be one of {{choices}} or omitted"};
+
+constexpr size_t kPromptCharactersMax = 1'048'576;
+constexpr size_t kImageCharactersMax = 16'777'216;  // base64 of 10 MiB, with room for a data URI's head
+
+constexpr Type kModelId = text(&kModelIdTexts, &kModelIdPattern).sized(1, 512);
+constexpr Type kLocalPath = text(&kPathTexts, &kSafePath).sized(0, 4096).or_null();
+constexpr Type kRevision = text().sized(0, 256).or_null();
+constexpr Type kPromptText = text().sized(0, kPromptCharactersMax);
+constexpr Type kMaxTokens = integer(
+    {.min = 0, .max = kSafeInteger, .above_min = true, .max_key = "model.max_generation_tokens"}, &kMaxTokensTexts);
+constexpr Type kSamplingTemperature =
+    number({.min = 0, .max = 10, .max_key = "model.max_temperature"}, &kTemperatureFaults);
+constexpr Type kNucleus = number({0, 1, true}, &kTopPFaults);
+constexpr Type kSigned = number({-2, 2}, &kPenaltyFaults);
+constexpr Type kStopString = text(&kStopTexts).sized(0, 100);
+constexpr Type kTokenId = integer({0, 1'000'000}, &kTokenIdTexts);
+constexpr Type kIds = list_of(kTokenId);
+
+constexpr Message kNoParams = {"NoParams", "Params of methods that take none.", {}, Extra::keep, Voice::runtime};
+
+constexpr Field kLoadModelFields[] = {
+    {"model_id", kModelId, required, nullptr, "Hub id, or the name of a local model."},
+    {"revision", kRevision, optional, nullptr, "Branch, tag or commit on the hub."},
+    {"quantization", text().sized(0, 64).or_null(), optional, nullptr, "Quantise when loading: int4, int8 or none."},
+    {"draft", boolean(), optional, nullptr, "Load as draft model."},
+    {"local_path", kLocalPath, optional, nullptr, "Absolute directory of the model."},
+    {"context_length", integer({1, 1'000'000}, &kContextTexts), optional, nullptr, "Tokens of prompt and answer."},
+    {"trust_remote_code", boolean(), optional, nullptr, "Accepted for compatibility: no remote code is ever run.",
+     nullptr, Effect::inert},
+};
+constexpr Message kLoadModelParams = {"LoadModelParams", "load_model", kLoadModelFields, Extra::keep, Voice::runtime};
+
+constexpr Field kUnloadModelFields[] = {
+    {"model_id", kModelId, required},
+    {"force", boolean(), optional, nullptr, "Accepted for compatibility.", nullptr, Effect::inert},
+};
+constexpr Message kUnloadModelParams = {"UnloadModelParams", "unload_model", kUnloadModelFields, Extra::strip,
+                                        Voice::runtime};
+
+constexpr Type kGuidanceSchemas[] = {kAnyMap, kText};
+constexpr Field kGuidanceFields[] = {
+    {"mode", kText, optional, "\"json_schema\"", "json_schema or xml."},
+    {"schema", either(kGuidanceSchemas), required, nullptr, "A JSON Schema as object, or an XML schema as text."},
+    {"model_id", kText, optional},
+    {"temperature", kNumber, optional},
+};
+constexpr Message kGuidance = {"GuidanceParams", "What form the answer must have.", kGuidanceFields, Extra::strip,
+                               Voice::runtime};
+
+constexpr Field kGenerateFields[] = {
+    {"model_id", kModelId, required},
+    {"prompt", kPromptText, required, nullptr, "What the model reads first."},
+    {"max_tokens", kMaxTokens, optional, nullptr, knob_doc("max_tokens")},
+    {"temperature", kSamplingTemperature, optional, "0.7", knob_doc("temperature")},
+    {"top_p", kNucleus, optional, "1.0", knob_doc("top_p")},
+    {"streaming", boolean(), optional, "true", "Send each token as it comes."},
+    {"presence_penalty", kSigned, optional, nullptr, knob_doc("presence_penalty")},
+    {"frequency_penalty", kSigned, optional, nullptr, knob_doc("frequency_penalty")},
+    {"repetition_penalty", number({0, 100, true}), optional, nullptr, knob_doc("repetition_penalty")},
+    {"stop_sequences", list_of(kStopString, &kStopListTexts).sized(0, 10).or_null(), optional, nullptr,
+     knob_doc("stop"), "stop"},
+    {"stop_token_ids", list_of(kTokenId, &kStopListTexts).sized(0, 100).or_null(), optional, nullptr,
+     knob_doc("stop_token_ids")},
+    {"seed", integer({0, 4294967295.0}, &kSeedTexts).or_null(), optional, nullptr, knob_doc("seed")},
+    {"guidance", object(kGuidance), optional, nullptr, "What form the answer must have."},
+    {"draft_model", kText, optional, nullptr, "Loaded model that drafts tokens for this request."},
+    {"prompt_tokens", kIds, optional, nullptr, "The prompt's token ids; they replace the text."},
+};
+constexpr Message kGenerateParams = {"GenerateParams", "generate", kGenerateFields, Extra::keep, Voice::runtime, true};
+
+constexpr Field kBatchGenerateFields[] = {
+    {"requests", list_of(kAny, &kBatchTexts), required, nullptr, "Params of generate, each with its stream_id."}};
+constexpr Message kBatchGenerateParams = {"BatchGenerateParams", "batch_generate", kBatchGenerateFields, Extra::keep,
+                                          Voice::runtime};
+
+constexpr Field kTokenizeFields[] = {
+    {"model_id", kModelId, required},
+    {"text", kPromptText, required},
+    {"add_special_tokens", boolean(), optional, "true", "Add the special tokens that begin and end a prompt."},
+};
+constexpr Message kTokenizeParams = {"TokenizeParams", "tokenize", kTokenizeFields, Extra::strip, Voice::runtime};
+
+constexpr Field kCheckDraftFields[] = {
+    {"primary_id", kModelId, required},
+    {"draft_id", kModelId, required},
+};
+constexpr Message kCheckDraftParams = {"CheckDraftParams", "check_draft", kCheckDraftFields, Extra::strip,
+                                       Voice::runtime};
+
+constexpr Field kBatchTokenizeFields[] = {{"requests", list_of(kAny), required, nullptr, "Params of tokenize."}};
+constexpr Message kBatchTokenizeParams = {"BatchTokenizeParams", "batch_tokenize", kBatchTokenizeFields, Extra::strip,
+                                          Voice::runtime};
+
+constexpr Field kBatchCheckDraftFields[] = {{"requests", list_of(kAny), required, nullptr, "Params of check_draft."}};
+constexpr Message kBatchCheckDraftParams = {"BatchCheckDraftParams", "batch_check_draft", kBatchCheckDraftFields,
+                                            Extra::strip, Voice::runtime};
+
+constexpr const char* kVisionQuantizations[] = {"int4", "int8", "fp16", "bf16"};
+constexpr Field kLoadVisionModelFields[] = {
+    {"model_id", kModelId, required},
+    {"revision", text().sized(0, 256), defaulted, "\"main\""},
+    {"quantization", choice(kVisionQuantizations, &kVisionQuantizationTexts).or_null(), optional},
+    {"local_path", kLocalPath, optional},
+};
+constexpr Message kLoadVisionModelParams = {"LoadVisionModelParams", "load_vision_model", kLoadVisionModelFields,
+                                            Extra::keep, Voice::runtime};
+
+constexpr Field kGenerateWithImageFields[] = {
+    {"model_id", kModelId, required},
+    {"prompt", kPromptText, required},
+    {"image", text(&kImageTexts).sized(1, kImageCharactersMax), required, nullptr, "Base64 or a data URI."},
+    {"max_tokens", kMaxTokens, defaulted, "100", knob_doc("max_tokens")},
+    {"temperature", kSamplingTemperature, defaulted, "0", knob_doc("temperature")},
+    {"top_p", kNucleus, defaulted, "1", knob_doc("top_p")},
+    {"stream_id", kText, optional},
+};
+constexpr Message kGenerateWithImageParams = {"GenerateWithImageParams", "generate_with_image",
+                                              kGenerateWithImageFields, Extra::keep, Voice::runtime};
+
+constexpr Type kCancelIds[] = {text(), number()};
+constexpr Field kCancelFields[] = {
+    {"stream_id", text(), optional, nullptr, "The stream to end."},
+    {"id", either(kCancelIds), optional, nullptr, "The pending request to end."},
+};
+constexpr Message kCancelParams = {"CancelParams", "cancel", kCancelFields, Extra::strip, Voice::runtime};
+
+// ------------------------------------------------------------------------------------------------------------ results
+
+constexpr Field kMemoryFields[] = {
+    {"rss", kNumber, required, nullptr, "Bytes."},
+    {"vms", kNumber, required, nullptr, "Bytes."},
+};
+constexpr Message kMemory = {"RuntimeMemory", "Memory of the runtime.", kMemoryFields};
+
+constexpr Field kRuntimeInfoFields[] = {
+    {"version", kText, required},          {"mlx_version", kText, required},   {"mlx_lm_version", kText, optional},
+    {"protocol", kText, required},         {"capabilities", kTexts, required}, {"mlx_supported", boolean(), optional},
+    {"memory", object(kMemory), optional},
+};
+constexpr Message kRuntimeInfoResponse = {"RuntimeInfoResponse", "runtime/info", kRuntimeInfoFields};
+
+constexpr Field kStateModelFields[] = {
+    {"model_id", kText, required},
+    {"state", kText, required},
+    {"type", kText, required, nullptr, "text or vision."},
+};
+constexpr Message kStateModel = {"RuntimeStateModel", "One loaded model.", kStateModelFields};
+constexpr Type kStateModelType = object(kStateModel);
+
+constexpr Field kRuntimeStateFields[] = {
+    {"loaded_models", list_of(kStateModelType), required},
+    {"active_streams", kNonNegativeInteger, required},
+    {"restart_count", kNonNegativeInteger, required},
+};
+constexpr Message kRuntimeStateResponse = {"RuntimeStateResponse", "runtime/state", kRuntimeStateFields};
+
+constexpr Field kShutdownFields[] = {{"success", boolean(), required}};
+constexpr Message kShutdownResponse = {"ShutdownResponse", "shutdown", kShutdownFields};
+
+constexpr const char* kLoadStates[] = {"ready", "loading", "error"};
+constexpr Field kLoadModelResponseFields[] = {
+    {"model_id", kText, required},
+    {"state", choice(kLoadStates), required},
+    {"context_length", kPositiveInteger, optional},
+    {"parameter_count", kNonNegativeInteger, optional},
+    {"dtype", kText, optional},
+    {"is_vision_model", boolean(), optional},
+    {"tokenizer_type", kText, optional},
+    {"memory_usage", kNonNegativeNumber, optional},
+    {"cached_path", kText.or_null(), optional},
+};
+constexpr Message kLoadModelResponse = {"LoadModelResponse", "load_model", kLoadModelResponseFields};
+
+constexpr Field kGenerateResponseFields[] = {
+    {"stream_id", kText, required},
+    {"started_at", kNumber, required, nullptr, "Seconds since 1970."},
+};
+constexpr Message kGenerateResponse = {"GenerateResponse", "generate", kGenerateResponseFields};
+
+constexpr Field kRpcTokenizeResponseFields[] = {
+    {"tokens", list_of(kNonNegativeInteger), required},
+    {"token_strings", kTexts, optional},
+};
+constexpr Message kRpcTokenizeResponse = {"RpcTokenizeResponse", "tokenize", kRpcTokenizeResponseFields};
+
+constexpr Field kDraftSideFields[] = {
+    {"id", kText, required},
+    {"vocab_size", kNumber.or_null(), required},
+    {"parameter_count", kNumber, required},
+    {"architecture", kText, required},
+};
+constexpr Message kDraftSide = {"CheckDraftModel", "One side of a draft check.", kDraftSideFields};
+
+constexpr Field kDraftEstimateFields[] = {
+    {"expected_speedup", kText, required},
+    {"size_ratio", kText, required},
+    {"recommendation", kText, required},
+};
+constexpr Message kDraftEstimate = {"CheckDraftEstimate", "What a draft model may bring.", kDraftEstimateFields};
+
+constexpr Field kDraftDetailsFields[] = {
+    {"primary_model", object(kDraftSide), required},
+    {"draft_model", object(kDraftSide), required},
+    {"performance_estimate", object(kDraftEstimate), required},
+};
+constexpr Message kDraftDetails = {"CheckDraftDetails", "Both models of a draft check.", kDraftDetailsFields};
+
+constexpr Field kCheckDraftResponseFields[] = {
+    {"compatible", boolean(), required},
+    {"errors", kTexts, required},
+    {"warnings", kTexts, required},
+    {"details", object(kDraftDetails), optional},
+};
+constexpr Message kCheckDraftResponse = {"CheckDraftResponse", "check_draft", kCheckDraftResponseFields};
+
+constexpr Field kVisionModelResponseFields[] = {
+    {"model_id", kText, required},
+    {"state", choice(kLoadStates), required},
+    {"context_length", kPositiveInteger, required},
+    {"processor_type", kText, required},
+    {"image_size", kNumber.or_null(), optional},
+    {"revision", kText.or_null(), optional},
+    {"quantization", kText.or_null(), optional},
+    {"dtype", kText, optional},
+    {"is_vision_model", boolean(), optional},
+};
+constexpr Message kVisionModelResponse = {"VisionModelResponse", "load_vision_model", kVisionModelResponseFields};
+
+// ------------------------------------------------------------------------------------------------------ notifications
+
+constexpr Field kChunkFields[] = {
+    {"stream_id", kText, required}, {"token", kText, required},        {"token_id", kNonNegativeInteger, required},
+    {"logprob", kNumber, optional}, {"is_final", boolean(), required}, {"cumulative_text", kText, optional},
+};
+constexpr Message kChunk = {"StreamChunkParams", "Params of stream.chunk.", kChunkFields};
+
+constexpr Field kStatsFields[] = {
+    {"stream_id", kText, required},
+    {"tokens_generated", kNonNegativeInteger, required},
+    {"tokens_per_second", kNonNegativeNumber, required},
+    {"time_to_first_token", kNonNegativeNumber, required, nullptr, "Seconds."},
+    {"total_time", kNonNegativeNumber, required, nullptr, "Seconds."},
+};
+constexpr Message kStats = {"StreamStatsParams", "Params of stream.stats.", kStatsFields};
+
+constexpr const char* kStreamEvents[] = {"completed", "error"};
+constexpr Field kEventFields[] = {
+    {"stream_id", kText, required},    {"event", choice(kStreamEvents), required}, {"error", kText, optional},
+    {"is_final", boolean(), required}, {"finish_reason", kText, optional},
+};
+constexpr Message kEvent = {"StreamEventParams", "Params of stream.event, the last of a stream.", kEventFields};
+
+constexpr const char* kChunkMethod[] = {"stream.chunk"};
+constexpr const char* kStatsMethod[] = {"stream.stats"};
+constexpr const char* kEventMethod[] = {"stream.event"};
+constexpr Field kChunkNotificationFields[] = {
+    {"jsonrpc", kVersion, required}, {"method", choice(kChunkMethod), required}, {"params", object(kChunk), required}};
+constexpr Message kChunkNotification = {"StreamChunkNotification", "A token.", kChunkNotificationFields};
+constexpr Field kStatsNotificationFields[] = {
+    {"jsonrpc", kVersion, required}, {"method", choice(kStatsMethod), required}, {"params", object(kStats), required}};
+constexpr Message kStatsNotification = {"StreamStatsNotification", "What the stream took.", kStatsNotificationFields};
+constexpr Field kEventNotificationFields[] = {
+    {"jsonrpc", kVersion, required}, {"method", choice(kEventMethod), required}, {"params", object(kEvent), required}};
+constexpr Message kEventNotification = {"StreamEventNotification", "The stream's end.", kEventNotificationFields};
+
+constexpr const Message* kMessages[] = {
+    &kRequest,
+    &kSuccess,
+    &kErrorObject,
+    &kErrorResponse,
+    &kNotification,
+    &kNoParams,
+    &kLoadModelParams,
+    &kUnloadModelParams,
+    &kGuidance,
+    &kGenerateParams,
+    &kBatchGenerateParams,
+    &kTokenizeParams,
+    &kCheckDraftParams,
+    &kBatchTokenizeParams,
+    &kBatchCheckDraftParams,
+    &kLoadVisionModelParams,
+    &kGenerateWithImageParams,
+    &kCancelParams,
+    &kMemory,
+    &kRuntimeInfoResponse,
+    &kStateModel,
+    &kRuntimeStateResponse,
+    &kShutdownResponse,
+    &kLoadModelResponse,
+    &kGenerateResponse,
+    &kRpcTokenizeResponse,
+    &kDraftSide,
+    &kDraftEstimate,
+    &kDraftDetails,
+    &kCheckDraftResponse,
+    &kVisionModelResponse,
+    &kChunk,
+    &kStats,
+    &kEvent,
+    &kChunkNotification,
+    &kStatsNotification,
+    &kEventNotification,
+};
+
+}  // namespace
+
+std::span<const Message* const> rpc_messages() { return kMessages; }
+
+}  // namespace mlxserving::schema
