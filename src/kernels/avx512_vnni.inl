@@ -11,30 +11,9 @@
 // across lanes before the end of a row.
 #pragma once
 
-// A block of codes by width: `planes` unpacks the bytes at p, of which `mask` are there.
-template <int kBits>
-struct StraddlingCodes {  // 3, 5, 6 bits: 8 codes are kBits bytes; shifted out of each 64-bit lane
-  static constexpr int kPlanes = 1;
-  static constexpr int kBytes = 8 * kBits;
-  static void planes(const uint8_t* p, __mmask64 mask, __m512i* out) {
-    alignas(64) static constexpr auto kTables = [] {
-      struct Tables {
-        uint8_t gather[64];
-        uint8_t shift[64];
-      } t{};
-      for (int i = 0; i < 64; ++i) {
-        t.gather[i] = static_cast<uint8_t>(i / 8 * kBits + i % 8);
-        t.shift[i] = static_cast<uint8_t>(i % 8 * kBits);
-      }
-      return t;
-    }();
-    const __m512i bytes = _mm512_maskz_loadu_epi8(mask, p);
-    const __m512i lanes = _mm512_permutexvar_epi8(_mm512_load_si512(kTables.gather), bytes);
-    const __m512i shifted = _mm512_multishift_epi64_epi8(_mm512_load_si512(kTables.shift), lanes);
-    out[0] = _mm512_and_si512(shifted, _mm512_set1_epi8((1 << kBits) - 1));
-  }
-};
+#include "kernels/avx512_codes.inl"
 
+// A block of codes by width: `planes` unpacks the bytes at p, of which `mask` are there.
 struct Codes2 {
   static constexpr int kPlanes = 4;
   static constexpr int kBytes = 64;
@@ -375,10 +354,10 @@ const LinearKernel* integer_kernel_for(const Matrix& w, Numerics numerics) {
   if (w.packing != Packing::affine) return nullptr;
   switch (w.bits) {
     case 2: return integer_kernel_of<Codes2>(w, numerics);
-    case 3: return integer_kernel_of<StraddlingCodes<3>>(w, numerics);
+    case 3: return integer_kernel_of<OrderedCodes<3>>(w, numerics);
     case 4: return integer_kernel_of<Codes4>(w, numerics);
-    case 5: return integer_kernel_of<StraddlingCodes<5>>(w, numerics);
-    case 6: return integer_kernel_of<StraddlingCodes<6>>(w, numerics);
+    case 5: return integer_kernel_of<OrderedCodes<5>>(w, numerics);
+    case 6: return integer_kernel_of<OrderedCodes<6>>(w, numerics);
     default: return integer_kernel_of<Codes8>(w, numerics);
   }
 }

@@ -3,6 +3,14 @@
 #include <cstdlib>
 #include <vector>
 
+#if MLXS_KERNELS_X86
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
 #include "core/result.h"
 #include "kernels/tables.h"
 
@@ -10,7 +18,8 @@ namespace mlxserving::kernels {
 namespace {
 
 struct Candidate {
-  const Kernels* kernels;
+  const char* isa;
+  const Kernels& (*kernels)();
   const char* needs;
   bool (*runs_here)();
 };
@@ -25,14 +34,53 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
 }
+
+// Tile data is state that a process must ask the system for; the answer holds for all its threads.
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+bool has_amx() {
+  constexpr unsigned kAmxBf16 = 1U << 22U;
+  constexpr unsigned kAmxTile = 1U << 24U;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) return false;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  return (d & kAmxBf16) != 0 && (d & kAmxTile) != 0 && may_use_tiles();
+}
+
+LinearKernels amx_linear(const Matrix& w, Numerics numerics) {
+  LinearKernels kernels = kAvx512.linear(w, numerics);
+  if (numerics != Numerics::exact) kernels.prefill = &kAmxBf16;
+  return kernels;
+}
+// AVX-512 with another prefill. Made when first asked for: kAvx512 is another file's.
+const Kernels& amx_kernels() {
+  static const Kernels kernels = [] {
+    Kernels k = kAvx512;
+    k.isa = "amx";
+    k.linear = amx_linear;
+    return k;
+  }();
+  return kernels;
+}
 #endif
 
 // Slowest first.
 constexpr Candidate kCandidates[] = {
-    {&kScalar, "nothing", [] { return true; }},
+    {"scalar", []() -> const Kernels& { return kScalar; }, "nothing", [] { return true; }},
 #if MLXS_KERNELS_X86
-    {&kAvx2, "AVX2, FMA, F16C and BMI2", has_avx2},
-    {&kAvx512, "AVX-512 F, BW, VL, DQ, VBMI and VNNI", has_avx512},
+    {"avx2", []() -> const Kernels& { return kAvx2; }, "AVX2, FMA, F16C and BMI2", has_avx2},
+    {"avx512", []() -> const Kernels& { return kAvx512; }, "AVX-512 F, BW, VL, DQ, VBMI and VNNI", has_avx512},
+    {"amx", amx_kernels, "AMX tiles with BF16, the system's leave to use them, and AVX-512", has_amx},
 #endif
 };
 
@@ -48,7 +96,7 @@ std::span<const Kernels* const> runnable_kernels() {
   static const auto tables = [] {
     std::vector<const Kernels*> found;
     for (const auto& candidate : kCandidates) {
-      if (candidate.runs_here()) found.push_back(candidate.kernels);
+      if (candidate.runs_here()) found.push_back(&candidate.kernels());
     }
     return found;
   }();
@@ -61,7 +109,7 @@ Result<const Kernels*> choose_kernels(std::string_view isa) {
     if (isa == table->isa) return table;
   }
   for (const auto& candidate : kCandidates) {
-    if (isa == candidate.kernels->isa) {
+    if (isa == candidate.isa) {
       return fail(ErrorCode::invalid_request, "MLXS_FORCE_ISA",
                   "{} kernels need {}, which this CPU lacks; it can run {}", isa, candidate.needs,
                   names_of(runnable_kernels()));

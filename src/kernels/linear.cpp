@@ -8,7 +8,7 @@ namespace {
 
 // Tasks a thread finds in a run: enough that a late thread costs little, few enough that claiming costs nothing.
 constexpr int64_t kTasksPerThread = 6;
-constexpr int64_t kTaskRows = 16;  // a task is a multiple of this many weight rows: whole register blocks
+constexpr int64_t kTaskRows = 32;  // a task is a multiple of this many weight rows: whole register blocks
 
 int blocks_of(int rows, const LinearKernel& kernel) { return (rows + kernel.row_block - 1) / kernel.row_block; }
 

@@ -9,6 +9,10 @@ extern const Kernels kScalar;
 #if MLXS_KERNELS_X86
 extern const Kernels kAvx2;    // AVX2, FMA, F16C, BMI2
 extern const Kernels kAvx512;  // F, BW, VL, DQ, VBMI, VNNI
+
+// Prefill kernels for any matrix.
+extern const LinearKernel kAmxBf16;       // AMX tiles and BF16, besides what kAvx512 needs
+extern const LinearKernel kAmxModelBf16;  // the same without the tiles, for tests
 #endif
 
 }  // namespace mlxserving::kernels

@@ -8,6 +8,7 @@
 #include "kernels/aligned_buffer.h"
 #include "kernels/dispatch.h"
 #include "kernels/linear.h"
+#include "kernels/tables.h"
 #include "kernels/weights.h"
 
 namespace mlxserving::kernels::testing {
@@ -173,6 +174,38 @@ TEST(Linear, a_row_has_the_same_bits_alone_and_among_others) {
     }
   }
 }
+
+#if MLXS_KERNELS_X86
+// Shapes that cross every edge of the blocking: halves of token blocks, panels, pieces, held rows, chunks.
+TEST(Linear, tile_kernels_agree_with_double_on_the_machine_and_on_a_model_of_it) {
+  const auto runnable = runnable_kernels();
+  const auto has = [&](const std::string& isa) {
+    return std::any_of(runnable.begin(), runnable.end(), [&](const Kernels* k) { return isa == k->isa; });
+  };
+  if (!has("avx512")) GTEST_SKIP() << "the model of the tiles needs AVX-512";
+  std::vector<const LinearKernel*> kernels{&kAmxModelBf16};
+  if (has("amx")) kernels.push_back(&kAmxBf16);
+  struct Shape {
+    int64_t rows, columns;
+    int tokens;
+  };
+  ThreadPool pool(2);
+  for (const auto* kernel : kernels) {
+    for (const auto& shape : {Shape{33, 576, 17}, {300, 64, 5}, {16, 2176, 33}, {40, 4160, 2}, {31, 96, 270}}) {
+      for (const auto& format : {Format{Packing::affine, Float::bf16, 4, 32},
+                                 {Packing::dense, Float::f32, 0, 0},
+                                 {Packing::dense, Float::bf16, 0, 0},
+                                 {Packing::nvfp4, Float::f32, 4, 16}}) {
+        const RandomMatrix w(format, shape.rows, shape.columns, 7, true);
+        Random random(8);
+        const auto x = normal_floats(random, static_cast<size_t>(shape.tokens * shape.columns));
+        EXPECT_LT(error_of(product(pool, w, kernel, x, shape.tokens), reference(w, x, shape.tokens)), 5e-3)
+            << kernel->name << " " << format.name() << " " << shape.rows << "x" << shape.columns;
+      }
+    }
+  }
+}
+#endif
 
 TEST(Linear, products_of_one_x_are_as_if_made_one_by_one) {
   ThreadPool pool(2);
