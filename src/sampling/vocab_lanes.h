@@ -9,6 +9,7 @@ namespace {
 
 typedef float FloatRegister __attribute__((vector_size(MLXS_REGISTER_BYTES)));
 typedef int32_t IntRegister __attribute__((vector_size(MLXS_REGISTER_BYTES)));
+typedef uint32_t UintRegister __attribute__((vector_size(MLXS_REGISTER_BYTES)));
 
 constexpr size_t kRegisters = 64 / MLXS_REGISTER_BYTES;
 
@@ -65,9 +66,10 @@ inline Floats negative_magnitude(Floats v) {
   return each([&](size_t i) { return (FloatRegister)((IntRegister)v.part[i] | INT32_MIN); });
 }
 
-// v times two to the whole number in the low bits of `power`, which becomes part of the exponent.
+// v times two to the whole number in the low bits of `power`, which becomes part of the exponent. Wraps where the
+// result is no number: the caller masks those lanes.
 inline Floats times_power_of_two(Floats v, Floats power) {
-  return each([&](size_t i) { return (FloatRegister)((IntRegister)v.part[i] + ((IntRegister)power.part[i] << 23)); });
+  return each([&](size_t i) { return (FloatRegister)((UintRegister)v.part[i] + ((UintRegister)power.part[i] << 23)); });
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ Input random_input(std::mt19937& random, size_t n, int shape) {
     const float key = std::min(input.keys[i], 6.0F);
     input.weights[i] = std::isinf(key) ? 0 : std::round(std::exp2(key) * 64) / 64;
   }
-  if (shape == 4) std::fill_n(input.weights.begin(), 3, 4096.0F);
+  if (shape == 4) std::fill_n(input.weights.begin(), std::min<size_t>(3, n), 4096.0F);
   return input;
 }
 
