@@ -1,10 +1,16 @@
-// Any bytes as a GGUF file: an error, or metadata and tensors that lie within them and whose blocks can be read.
+// Any bytes as a GGUF file: an error, or metadata and tensors that lie within them, whose blocks can be read, and which
+// convert or do not.
 #include "format/gguf.h"
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "hub/gguf_config.h"
+#include "hub/gguf_tokenizer.h"
+#include "hub/gguf_weights.h"
+
 using namespace mlxserving::format;
+namespace hub = mlxserving::hub;
 
 namespace {
 
@@ -33,11 +39,27 @@ size_t walk_tensors(const GgufFile& file) {
   return sum;
 }
 
+// Everything that conversion derives, but for the files.
+void convert(const GgufFile& file) {
+  const auto tokenizer = hub::tokenizer_from_gguf(file);
+  const auto config = hub::config_from_gguf(file);
+  if (!config) return;
+  const auto weights = hub::weights_from_gguf(file, *config, {});
+  if (!weights) return;
+  for (const TensorSource& source : weights->sources) {
+    std::vector<std::vector<std::byte>> buffers;
+    for (const TensorInfo& info : source.tensors) buffers.emplace_back(byte_count(info));
+    const std::vector<std::span<std::byte>> out(buffers.begin(), buffers.end());
+    if (!source.fill(out)) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto file = parse_gguf(std::as_bytes(std::span(data, size)), nullptr, "fuzz", {.tensors_max = 1000});
   if (!file) return 0;
+  convert(*file);
   const size_t sum = walk_metadata(*file) + walk_tensors(*file);
   return sum == SIZE_MAX ? 1 : 0;  // the sum is what makes the reads happen
 }

@@ -76,16 +76,18 @@ Result<std::vector<Token>> read_tokens(const GgufFile& file, bool is_spm) {
   return tokens;
 }
 
-// The vocabulary of the model holds ids below this; above stand only added tokens, which their own list carries.
-size_t vocabulary_size(const std::vector<Token>& tokens) {
+// The vocabulary of the model holds ids below this. Above stand only added tokens, which their own list carries: of
+// byte-level BPE, since SentencePiece's merges may pass through user-defined pieces.
+size_t vocabulary_size(const std::vector<Token>& tokens, bool is_spm) {
   size_t end = tokens.size();
   while (end > 0 && is_padding(tokens[end - 1])) --end;
+  if (is_spm) return end;
   size_t size = end;
   while (size > 0 && is_added(tokens[size - 1])) --size;
   return size;
 }
 
-Result<Json> vocabulary(const GgufFile& file, const std::vector<Token>& tokens) {
+Result<Json> vocabulary(const GgufFile& file, const std::vector<Token>& tokens, bool is_spm) {
   Json vocab = Json::object();
   std::unordered_map<std::string_view, size_t> seen;
   for (size_t id = 0; id < tokens.size(); ++id) {
@@ -95,7 +97,7 @@ Result<Json> vocabulary(const GgufFile& file, const std::vector<Token>& tokens) 
                      fmt::format("has '{}' twice, as {} and {}", tokens[id].text, first->second, id));
     }
   }
-  const size_t size = vocabulary_size(tokens);
+  const size_t size = vocabulary_size(tokens, is_spm);
   std::vector<std::pair<std::string, Json>> rows;  // an ordered_json object would search all keys at each insertion
   rows.reserve(size);
   for (size_t id = 0; id < size; ++id) rows.emplace_back(tokens[id].text, id);
@@ -242,7 +244,7 @@ struct Parts {
 
 Result<Parts> byte_level_parts(const GgufFile& file, const std::vector<Token>& tokens) {
   MLXS_TRY(PreTokenizer pre, pre_tokenizer_of(file.string("tokenizer.ggml.pre").value_or("default"), file.path));
-  MLXS_TRY(Json vocab, vocabulary(file, tokens));
+  MLXS_TRY(Json vocab, vocabulary(file, tokens, false));
   MLXS_TRY(Json merges, merges_of(file));
   Parts parts;
   parts.model = bpe_model(std::move(vocab), std::move(merges));
@@ -256,7 +258,7 @@ Result<Parts> byte_level_parts(const GgufFile& file, const std::vector<Token>& t
 }
 
 Result<Parts> sentencepiece_parts(const GgufFile& file, const std::vector<Token>& tokens) {
-  MLXS_TRY(Json vocab, vocabulary(file, tokens));
+  MLXS_TRY(Json vocab, vocabulary(file, tokens, true));
   MLXS_TRY(Json merges, merges_from_scores(file, tokens));
   Parts parts;
   parts.model = bpe_model(std::move(vocab), std::move(merges));
