@@ -1,0 +1,161 @@
+#include "grammar/grammar.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/result.h"
+
+namespace mlxserving::grammar {
+
+// The past is a list that forks share.
+struct Matcher::Step {
+  std::shared_ptr<const Step> before;
+  Configs configs;
+  size_t number = 0;
+  bool ended = false;
+};
+
+Grammar::Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary, const MaskStore::Limits& limits)
+    : machine_(std::move(machine)), vocabulary_(vocabulary), masks_(*machine_, std::move(vocabulary), limits) {}
+
+Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
+  Configs configs;
+  grammar_->machine().begin(configs);
+  close(configs);
+  last_ = std::make_shared<const Step>(Step{.before = nullptr, .configs = std::move(configs)});
+}
+
+Matcher& Matcher::operator=(Matcher other) noexcept {
+  std::swap(grammar_, other.grammar_);
+  std::swap(last_, other.last_);
+  return *this;
+}
+
+Matcher::~Matcher() { drop(); }
+
+// Unlinks what only this matcher holds one by one: a long past must not become a deep recursion.
+void Matcher::drop() {
+  while (last_ && last_.use_count() == 1) {
+    std::shared_ptr<const Step> before = last_->before;
+    last_ = std::move(before);
+  }
+  last_.reset();
+}
+
+void Matcher::push(Configs configs, bool ended) {
+  last_ = std::make_shared<const Step>(Step{.before = last_, .configs = std::move(configs), .number = last_->number + 1, .ended = ended});
+}
+
+// Adds what follows where a terminal is complete.
+void Matcher::close(Configs& configs) const {
+  Lexicon& lexicon = grammar_->machine().lexicon();
+  const auto add = [&](const Config& config) {
+    if (config.lex != kDead && std::ranges::find(configs, config) == configs.end()) configs.push_back(config);
+  };
+  std::vector<Config> next;
+  for (size_t i = 0; i < configs.size(); ++i) {
+    const Config config = configs[i];
+    if (config.lex == kEnd || !lexicon.is_complete(config.lex)) continue;
+    if (config.capture == 0) {
+      next = grammar_->masks().after(config.lex, config.context);
+    } else {
+      next.clear();
+      grammar_->machine().leave(config, next);
+    }
+    for (const Config& out : next) add(out);
+  }
+  std::erase_if(configs, [&](const Config& config) { return config.lex != kEnd && !lexicon.goes_on(config.lex); });
+}
+
+Matcher::Configs Matcher::advance(const Configs& from, uint8_t byte) const {
+  Machine& machine = grammar_->machine();
+  Configs next;
+  for (const Config& config : from) {
+    if (config.lex == kEnd) continue;
+    const LexId lex = machine.lexicon().step(config.lex, byte);
+    if (lex == kDead) continue;
+    const CaptureId capture = config.capture == 0 ? 0 : machine.capture(config.capture, byte);
+    next.push_back({.lex = lex, .context = config.context, .capture = capture});
+  }
+  close(next);
+  return next;
+}
+
+bool Matcher::accept_bytes(std::string_view bytes) {
+  if (is_ended()) return false;
+  Configs configs = last_->configs;
+  for (const char byte : bytes) {
+    configs = advance(configs, static_cast<uint8_t>(byte));
+    if (configs.empty()) return false;
+  }
+  push(std::move(configs), false);
+  return true;
+}
+
+bool Matcher::accept(TokenId token) {
+  if (is_ended()) return false;
+  if (vocabulary().is_end(token)) {
+    if (!is_complete()) return false;
+    push({}, true);
+    return true;
+  }
+  return vocabulary().is_text(token) && accept_bytes(vocabulary().bytes(token));
+}
+
+bool Matcher::rollback(size_t steps) {
+  if (steps > last_->number) return false;
+  for (; steps > 0; --steps) {
+    std::shared_ptr<const Step> before = last_->before;
+    last_ = std::move(before);
+  }
+  return true;
+}
+
+size_t Matcher::steps() const { return last_->number; }
+
+void Matcher::fill_mask(std::span<uint64_t> mask) {
+  std::ranges::fill(mask, 0);
+  if (is_ended()) return;
+  for (const Config& config : last_->configs) grammar_->masks().add(config, mask);
+  if (!is_complete()) return;
+  for (const TokenId token : vocabulary().end_tokens()) mask[token >> 6] |= uint64_t{1} << (token & 63);
+}
+
+bool Matcher::is_complete() const {
+  return std::ranges::any_of(last_->configs, [](const Config& config) { return config.lex == kEnd; });
+}
+
+bool Matcher::is_ended() const { return last_->ended; }
+
+bool Matcher::must_end() const {
+  return is_complete() && std::ranges::all_of(last_->configs, [](const Config& config) { return config.lex == kEnd; });
+}
+
+std::string Matcher::forced_bytes(size_t bytes_max) const {
+  std::string forced;
+  Configs configs = last_->configs;
+  Lexicon& lexicon = grammar_->machine().lexicon();
+  while (forced.size() < bytes_max && !configs.empty()) {
+    int only = -1;
+    for (const Config& config : configs) {
+      if (config.lex == kEnd) return forced;
+      const auto& row = lexicon.row(config.lex);
+      for (int byte = 0; byte < 256; ++byte) {
+        if (row[static_cast<size_t>(byte)] == kDead || byte == only) continue;
+        if (only >= 0) return forced;
+        only = byte;
+      }
+    }
+    if (only < 0) return forced;
+    configs = advance(configs, static_cast<uint8_t>(only));
+    forced += static_cast<char>(only);
+  }
+  return forced;
+}
+
+Result<void> Matcher::status() const {
+  if (!grammar_->machine().is_exhausted()) return {};
+  return fail(ErrorCode::resource_exhausted, "grammar", "the grammar grew past its limits of states while it was used");
+}
+
+}  // namespace mlxserving::grammar

@@ -1,0 +1,121 @@
+#include "grammar/lexicon.h"
+
+#include <algorithm>
+
+namespace mlxserving::grammar {
+namespace {
+
+uint64_t mix(uint64_t hash, uint64_t value) {
+  hash = (hash ^ value) * 0x9FB21C651E98DF25ULL;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace
+
+Lexicon::Lexicon(const Limits& limits) : limits_(limits), pool_(limits.pool), states_(2) {}
+
+LexId Lexicon::state(std::vector<TaggedRegex> parts) {
+  std::erase_if(parts, [&](const TaggedRegex& part) { return pool_.is_empty(part.regex); });
+  std::ranges::sort(parts);
+  for (size_t i = 0; i + 1 < parts.size();) {
+    if (parts[i].tag != parts[i + 1].tag) {
+      ++i;
+      continue;
+    }
+    parts[i].regex = pool_.any_of({parts[i].regex, parts[i + 1].regex});
+    parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  }
+  if (parts.empty()) return kDead;
+  uint64_t hash = parts.size();
+  for (const TaggedRegex& part : parts) hash = mix(mix(hash, part.tag), part.regex);
+  const auto [from, to] = index_.equal_range(hash);
+  for (auto entry = from; entry != to; ++entry) {
+    if (std::ranges::equal(this->parts(entry->second), parts)) return entry->second;
+  }
+  if (exhausted_ || states_.size() >= limits_.states_max) {
+    exhausted_ = true;
+    return kDead;
+  }
+  State state;
+  state.parts_at = static_cast<uint32_t>(parts_.size());
+  state.parts_count = static_cast<uint32_t>(parts.size());
+  state.tags_at = static_cast<uint32_t>(tags_.size());
+  for (const TaggedRegex& part : parts) {
+    if (pool_.is_nullable(part.regex)) tags_.push_back(part.tag);
+    state.goes_on = state.goes_on || part.regex != kEmptyText;
+  }
+  state.tags_count = static_cast<uint32_t>(tags_.size()) - state.tags_at;
+  parts_.insert(parts_.end(), parts.begin(), parts.end());
+  states_.push_back(state);
+  const auto id = static_cast<LexId>(states_.size() - 1);
+  index_.emplace(hash, id);
+  if (state.goes_on && state.tags_count > 0) {
+    // A nullable language may yet have nothing beyond the empty text; only its moves tell.
+    fill_row(id);
+    const auto& row = rows_[states_[id].row];
+    states_[id].goes_on = std::ranges::any_of(row, [](LexId to_state) { return to_state != kDead; });
+  }
+  return id;
+}
+
+std::span<const TaggedRegex> Lexicon::parts(LexId state) const {
+  return {parts_.data() + states_[state].parts_at, states_[state].parts_count};
+}
+
+std::span<const uint32_t> Lexicon::complete_tags(LexId state) const {
+  return {tags_.data() + states_[state].tags_at, states_[state].tags_count};
+}
+
+const std::array<LexId, 256>& Lexicon::row(LexId state) {
+  if (states_[state].row == UINT32_MAX) fill_row(state);
+  return rows_[states_[state].row];
+}
+
+void Lexicon::fill_row(LexId id) {
+  const std::vector<TaggedRegex> from(parts(id).begin(), parts(id).end());
+  // What each byte leads to; bytes that begin no interval share the target of the one before.
+  std::array<bool, 257> starts{};
+  starts[0] = true;
+  std::vector<std::vector<Move>> moves;
+  moves.reserve(from.size());
+  for (const TaggedRegex& part : from) {
+    const auto part_moves = pool_.moves(part.regex);
+    moves.emplace_back(part_moves.begin(), part_moves.end());
+    for (const Move& move : part_moves) starts[move.lo] = starts[move.hi + 1] = true;
+  }
+  std::array<std::vector<TaggedRegex>, 256> targets;
+  for (size_t i = 0; i < from.size(); ++i) {
+    for (const Move& move : moves[i]) {
+      for (unsigned byte = move.lo; byte <= move.hi; ++byte) {
+        if (starts[byte]) targets[byte].push_back({from[i].tag, move.to});
+      }
+    }
+  }
+  const auto row_id = static_cast<uint32_t>(rows_.size());
+  rows_.emplace_back();
+  states_[id].row = row_id;
+  LexId current = kDead;
+  std::array<LexId, 256> row{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    if (starts[byte]) current = targets[byte].empty() ? kDead : state(std::move(targets[byte]));
+    row[byte] = current;
+  }
+  rows_[row_id] = row;
+}
+
+uint64_t Lexicon::content_hash(LexId id) const {
+  uint64_t hash = 0;
+  for (const TaggedRegex& part : parts(id)) hash += mix(mix(7, part.tag), pool_.content_hash(part.regex));
+  return hash;
+}
+
+LexId Lexicon::saturated(LexId id, uint32_t bytes_max) {
+  if (states_[id].saturated != kDead) return states_[id].saturated;
+  std::vector<TaggedRegex> copy(parts(id).begin(), parts(id).end());
+  for (TaggedRegex& part : copy) part.regex = pool_.saturated(part.regex, bytes_max);
+  const LexId result = state(std::move(copy));
+  states_[id].saturated = result;
+  return result;
+}
+
+}  // namespace mlxserving::grammar

@@ -1,0 +1,78 @@
+// A lazily built automaton over bytes whose states hold several tagged languages at once: what a text may be here, and,
+// when one is complete, which.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/regex_pool.h"
+
+namespace mlxserving::grammar {
+
+using LexId = uint32_t;
+
+constexpr LexId kDead = 0;  // no text goes on from here
+constexpr LexId kEnd = 1;   // the whole text is complete; nothing may follow
+
+struct TaggedRegex {
+  uint32_t tag;
+  RegexId regex;
+  friend auto operator<=>(const TaggedRegex&, const TaggedRegex&) = default;
+};
+
+// No state but kDead is without a way to complete one of its languages (up to the limits of RegexPool::is_empty).
+class Lexicon {
+ public:
+  struct Limits {
+    size_t states_max = 60'000;  // a row of 1 KiB each
+    RegexPool::Limits pool;
+  };
+
+  explicit Lexicon(const Limits& limits);
+
+  RegexPool& pool() { return pool_; }
+
+  // Languages under their tags; languages of one tag are united.
+  LexId state(std::vector<TaggedRegex> parts);
+  LexId step(LexId state, uint8_t byte) { return row(state)[byte]; }
+  const std::array<LexId, 256>& row(LexId state);
+
+  // Tags of the languages that are complete here.
+  std::span<const uint32_t> complete_tags(LexId state) const;
+  bool is_complete(LexId state) const { return states_[state].tags_count > 0; }
+  // Whether any byte may follow within a language.
+  bool goes_on(LexId state) const { return states_[state].goes_on; }
+  std::span<const TaggedRegex> parts(LexId state) const;
+  // Equal for equal content, across lexicons.
+  uint64_t content_hash(LexId state) const;
+  LexId saturated(LexId state, uint32_t bytes_max);
+
+  bool is_exhausted() const { return exhausted_ || pool_.is_exhausted(); }
+  size_t states() const { return states_.size(); }
+
+ private:
+  struct State {
+    uint32_t parts_at = 0, parts_count = 0;
+    uint32_t tags_at = 0, tags_count = 0;
+    uint32_t row = UINT32_MAX;
+    LexId saturated = kDead;
+    bool goes_on = false;
+  };
+
+  void fill_row(LexId state);
+
+  Limits limits_;
+  RegexPool pool_;
+  std::vector<State> states_;
+  std::vector<TaggedRegex> parts_;
+  std::vector<uint32_t> tags_;
+  std::deque<std::array<LexId, 256>> rows_;
+  std::unordered_multimap<uint64_t, LexId> index_;
+  bool exhausted_ = false;
+};
+
+}  // namespace mlxserving::grammar

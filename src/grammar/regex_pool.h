@@ -1,0 +1,121 @@
+// Regular languages of bytes as hash-consed expressions with intersection, complement and counted repeats, and their
+// derivatives (Brzozowski 1964; Owens, Reppy and Turon 2009): an expression is its own automaton state.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/byte_set.h"
+#include "grammar/decimal.h"
+
+namespace mlxserving::grammar {
+
+using RegexId = uint32_t;
+
+constexpr RegexId kNothing = 0;   // no string
+constexpr RegexId kEmptyText = 1; // the empty string only
+constexpr RegexId kAnything = 2;  // every string
+constexpr uint32_t kUnbounded = UINT32_MAX;
+
+// Where the bytes lo..hi lead.
+struct Move {
+  uint8_t lo, hi;
+  RegexId to;
+};
+
+// Equal ids have equal languages; the reverse holds for what the simplifications see. A pool never shrinks. When a
+// limit is reached the pool is exhausted: every later expression is kNothing, and whoever built it must ask.
+// Not for two threads at once.
+class RegexPool {
+ public:
+  struct Limits {
+    size_t nodes_max = size_t{1} << 20;
+    size_t moves_max = size_t{1} << 22;
+  };
+
+  explicit RegexPool(const Limits& limits);
+  RegexPool() : RegexPool(Limits{}) {}
+
+  RegexId bytes(const ByteSet& set);
+  RegexId literal(std::string_view text);
+  RegexId concat(RegexId first, RegexId second);
+  RegexId concat(std::initializer_list<RegexId> parts);
+  RegexId any_of(std::vector<RegexId> parts);
+  RegexId all_of(std::vector<RegexId> parts);
+  RegexId negate(RegexId part);
+  RegexId repeat(RegexId part, uint32_t min, uint32_t max);
+  RegexId optional(RegexId part) { return repeat(part, 0, 1); }
+  RegexId minus(RegexId from, RegexId what) { return all_of({from, negate(what)}); }
+  // Numbers in fixed notation.
+  RegexId number(const NumberSpec& spec);
+
+  bool is_nullable(RegexId id) const { return nodes_[id].nullable; }
+  // Sorted and disjoint; what is missing leads to kNothing.
+  std::span<const Move> moves(RegexId id);
+  RegexId derive(RegexId id, uint8_t byte);
+  bool matches(RegexId id, std::string_view text);
+  // Exact for up to kEmptinessSteps states, then "not empty".
+  bool is_empty(RegexId id);
+  // Whether the language is a finite list of literals; gives how many, else 0.
+  size_t literal_count(RegexId id) const;
+  // `id` with the repeats that text of `bytes_max` bytes cannot exhaust made unbounded: equal for such text, its prefixes
+  // too. Inside an intersection or a complement nothing changes: there a bound may decide what can go on at all.
+  RegexId saturated(RegexId id, uint32_t bytes_max);
+  // A hash of the content, equal across pools.
+  uint64_t content_hash(RegexId id) const { return nodes_[id].content; }
+
+  bool is_exhausted() const { return exhausted_; }
+  size_t nodes() const { return nodes_.size(); }
+
+ private:
+  enum class Kind : uint8_t { nothing, empty, set, literal, concat, any_of, all_of, negate, repeat, number };
+  enum class Emptiness : uint8_t { unknown, empty, inhabited };
+
+  struct Node {
+    Kind kind;
+    bool nullable = false;
+    bool may_be_empty = false;  // holds an intersection, a complement or a number
+    Emptiness emptiness = Emptiness::unknown;
+    uint32_t a = 0, b = 0;      // children; of a list: where in children_ and how many; of a literal: where and bytes
+    uint32_t min = 0, max = 0;  // of a repeat
+    uint32_t moves_at = UINT32_MAX, moves_count = 0;
+    uint64_t content = 0;
+  };
+
+  RegexId intern(Node node);
+  bool is_same(const Node& x, const Node& y) const;
+  uint64_t content_of(const Node& node) const;
+  void grow_table();
+  RegexId list(Kind kind, std::vector<RegexId> parts, bool nullable);
+  std::span<const RegexId> children(const Node& node) const { return {children_.data() + node.a, node.b}; }
+  std::string_view text(const Node& node) const { return {text_.data() + node.a, node.b}; }
+  RegexId suffix(uint32_t at, uint32_t bytes);
+  RegexId number_at(uint32_t spec, const NumberState& state);
+  void flatten(Kind kind, std::vector<RegexId>& parts) const;
+  bool keep_literals_only(std::vector<RegexId>& parts, RegexId& result);
+  void merge_sets(std::vector<RegexId>& parts);
+  std::vector<Move> find_moves(RegexId id);
+  std::vector<Move> merge(std::span<const RegexId> parts, bool is_union);
+  bool explore(RegexId start);
+  RegexId saturate(RegexId id, uint32_t bytes_max);
+
+  Limits limits_;
+  std::vector<Node> nodes_;
+  std::vector<uint32_t> table_;  // open addressing over nodes_, 0 is free
+  std::vector<RegexId> children_;
+  std::string text_;
+  std::vector<ByteSet> sets_;
+  std::vector<NumberSpec> specs_;
+  std::vector<NumberState> number_states_;
+  std::vector<Move> moves_;
+  std::unordered_map<uint64_t, RegexId> saturated_;  // by id and bytes_max
+  bool exhausted_ = false;
+};
+
+constexpr size_t kEmptinessSteps = 20'000;
+
+}  // namespace mlxserving::grammar
