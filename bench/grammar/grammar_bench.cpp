@@ -1,5 +1,5 @@
-// Judges the grammar library on a file of JSON Schemas with tests (one JSON object a line: id, schema, tests of v and s):
-// is every valid text accepted to its end and every invalid one refused, and what do compiling and masking cost.
+// Judges the grammar library on a file of JSON Schemas with tests (one JSON object a line: id, schema, tests of v and
+// s): is every valid text accepted to its end and every invalid one refused, and what do compiling and masking cost.
 // One worker process does the work, so that a crash or a hang costs one schema.
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -20,8 +20,9 @@
 #include <thread>
 
 #include "core/json.h"
+#include "core/result.h"
 #include "grammar/compile.h"
-#include "vocabulary_file.h"
+#include "text/tokenizer.h"
 
 namespace {
 
@@ -34,7 +35,9 @@ struct Progress {
   std::atomic<bool> done;
 };
 
-int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count(); }
+int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch()).count();
+}
 
 // The processor's time, so that what else the machine does is not counted.
 double cpu_us() {
@@ -48,24 +51,20 @@ struct Violations {
 };
 
 struct Bench {
+  std::shared_ptr<const text::Tokenizer> tokenizer;
+  grammar::CompileOptions options;
   std::shared_ptr<const grammar::Vocabulary> vocabulary;
   std::vector<std::string> lines;
   bool checks = true;
 
   std::vector<grammar::TokenId> tokens_of(std::string_view text) const {
-    std::vector<grammar::TokenId> tokens;
-    while (!text.empty()) {
-      grammar::TokenId token = 0;
-      if (!vocabulary->longest_token(text, token)) break;
-      tokens.push_back(token);
-      text.remove_prefix(vocabulary->bytes(token).size());
-    }
-    return tokens;
+    const auto encoding = tokenizer->encode(text, {.add_special_tokens = false, .parse_special = false});
+    return encoding ? encoding->ids : std::vector<grammar::TokenId>();
   }
 
   // Whether the text is accepted to its end and may end there.
-  bool run(const std::shared_ptr<grammar::Grammar>& compiled, const std::vector<grammar::TokenId>& tokens, std::vector<double>& mask_us,
-           Violations& violations) const {
+  bool run(const std::shared_ptr<grammar::Grammar>& compiled, const std::vector<grammar::TokenId>& tokens,
+           std::vector<double>& mask_us, Violations& violations) const {
     grammar::Matcher matcher(compiled);
     std::vector<uint64_t> mask(vocabulary->mask_words());
     bool is_refused = false;
@@ -89,8 +88,8 @@ struct Bench {
   }
 
   // The same text cut otherwise, taken back and forked must come to the same end.
-  void check(const std::shared_ptr<grammar::Grammar>& compiled, const std::vector<grammar::TokenId>& tokens, bool expected, Violations& violations,
-             uint32_t seed) const {
+  void check(const std::shared_ptr<grammar::Grammar>& compiled, const std::vector<grammar::TokenId>& tokens,
+             bool expected, Violations& violations, uint32_t seed) const {
     std::mt19937 random(seed);
     std::vector<grammar::TokenId> pieces;
     for (const grammar::TokenId token : tokens) {
@@ -132,12 +131,15 @@ struct Bench {
     const auto input = parse_json(lines[index], "data");
     if (!input) return fmt::format("{{\"id\":\"line {}\",\"outcome\":\"declined\",\"reason\":\"bad line\"}}", index);
     const double start = cpu_us();
-    auto compiled = grammar::compile_json_schema((*input)["schema"].get_ref<const std::string&>(), vocabulary);
+    auto compiled = grammar::compile_json_schema((*input)["schema"].get_ref<const std::string&>(), vocabulary, options);
     if (compiled) {
       std::vector<uint64_t> mask(vocabulary->mask_words());
       grammar::Matcher(*compiled).fill_mask(mask);
     }
-    Json line{{"id", (*input)["id"]}, {"outcome", compiled ? "ok" : "declined"}, {"reason", compiled ? "" : compiled.error().message}, {"compile_us", cpu_us() - start}};
+    Json line{{"id", (*input)["id"]},
+              {"outcome", compiled ? "ok" : "declined"},
+              {"reason", compiled ? "" : compiled.error().message},
+              {"compile_us", cpu_us() - start}};
     line["tests"] = Json::array();
     line["mask_us"] = Json::array();
     Violations violations;
@@ -152,14 +154,18 @@ struct Bench {
         if (checks) check(*compiled, tokens, accepted, violations, seed++);
       }
     }
-    line["violations"] = {{"mask_ne_accept", violations.mask_ne_accept}, {"dead_end", violations.dead_end}, {"reseg", violations.reseg},
-                          {"rollback", violations.rollback}, {"fork", violations.fork}};
+    line["violations"] = {{"mask_ne_accept", violations.mask_ne_accept},
+                          {"dead_end", violations.dead_end},
+                          {"reseg", violations.reseg},
+                          {"rollback", violations.rollback},
+                          {"fork", violations.fork}};
     return to_text(line);
   }
 };
 
 // Runs lines from `from` on; ends the process.
-[[noreturn]] void work(const Bench& bench, size_t from, size_t stride, const std::string& out_path, Progress& progress) {
+[[noreturn]] void work(const Bench& bench, size_t from, size_t stride, const std::string& out_path,
+                       Progress& progress) {
   std::ofstream out(out_path, std::ios::app);
   for (size_t i = from; i < bench.lines.size(); i += stride) {
     progress.line = i;
@@ -193,7 +199,12 @@ void run_all(const Bench& bench, size_t stride, const std::string& out_path, int
     if (progress.done) break;
     const size_t line = progress.line;
     const auto input = parse_json(bench.lines[line], "data");
-    const Json record{{"id", input ? (*input)["id"] : Json(line)}, {"outcome", outcome}, {"reason", outcome}, {"compile_us", 0}, {"tests", Json::array()}, {"mask_us", Json::array()}};
+    const Json record{{"id", input ? (*input)["id"] : Json(line)},
+                      {"outcome", outcome},
+                      {"reason", outcome},
+                      {"compile_us", 0},
+                      {"tests", Json::array()},
+                      {"mask_us", Json::array()}};
     std::ofstream(out_path, std::ios::app) << to_text(record) << "\n";
     from = line + stride;
   }
@@ -201,15 +212,18 @@ void run_all(const Bench& bench, size_t stride, const std::string& out_path, int
 }
 
 double at_share(std::vector<double>& sorted, double share) {
-  return sorted.empty() ? 0 : sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
+  return sorted.empty()
+             ? 0
+             : sorted[std::min(sorted.size() - 1, static_cast<size_t>(share * static_cast<double>(sorted.size())))];
 }
 
 std::string spread(std::vector<double> us) {
   std::ranges::sort(us);
   double sum = 0;
   for (const double value : us) sum += value;
-  return fmt::format("avg {:.1f}  p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}  max {:.0f} us (n={})", us.empty() ? 0 : sum / static_cast<double>(us.size()),
-                     at_share(us, 0.5), at_share(us, 0.9), at_share(us, 0.99), at_share(us, 0.999), us.empty() ? 0 : us.back(), us.size());
+  return fmt::format("avg {:.1f}  p50 {:.1f}  p90 {:.1f}  p99 {:.1f}  p99.9 {:.1f}  max {:.0f} us (n={})",
+                     us.empty() ? 0 : sum / static_cast<double>(us.size()), at_share(us, 0.5), at_share(us, 0.9),
+                     at_share(us, 0.99), at_share(us, 0.999), us.empty() ? 0 : us.back(), us.size());
 }
 
 void summarise(const Bench& bench, const std::string& out_path, bool is_verbose) {
@@ -233,7 +247,8 @@ void summarise(const Bench& bench, const std::string& out_path, bool is_verbose)
     if (outcome != "ok") {
       std::string reason = r["reason"].get<std::string>();
       if (is_verbose) fmt::print("{} {}: {}\n", outcome, id, reason.substr(0, 300));
-      if (outcome == "declined") ++reasons[reason.substr(reason.find(": ") == std::string::npos ? 0 : reason.find(": ") + 2).substr(0, 60)];
+      if (outcome == "declined")
+        ++reasons[reason.substr(reason.find(": ") == std::string::npos ? 0 : reason.find(": ") + 2).substr(0, 60)];
       continue;
     }
     compile_us.push_back(r["compile_us"].get<double>());
@@ -248,13 +263,17 @@ void summarise(const Bench& bench, const std::string& out_path, bool is_verbose)
       const bool valid = tests[i]["v"].get<bool>(), got = r["tests"][i].get<bool>();
       refused = refused || (valid && !got);
       accepted = accepted || (!valid && got);
-      if (is_verbose && valid != got) fmt::print("{} {} #{}: {}\n", valid ? "REFUSED" : "ACCEPTED", id, i, tests[i]["s"].get<std::string>().substr(0, 300));
+      if (is_verbose && valid != got)
+        fmt::print("{} {} #{}: {}\n", valid ? "REFUSED" : "ACCEPTED", id, i,
+                   tests[i]["s"].get<std::string>().substr(0, 300));
     }
     invalid_accepted += accepted ? 1 : 0;
     valid_refused += refused ? 1 : 0;
     right += !refused && !accepted ? 1 : 0;
   }
-  const auto percent = [&](size_t count) { return 100.0 * static_cast<double>(count) / static_cast<double>(std::max<size_t>(schemas, 1)); };
+  const auto percent = [&](size_t count) {
+    return 100.0 * static_cast<double>(count) / static_cast<double>(std::max<size_t>(schemas, 1));
+  };
   fmt::print("schemas               {}\n", schemas);
   for (const auto& [outcome, count] : outcomes) fmt::print("  {:<20}{} ({:.2f} %)\n", outcome, count, percent(count));
   fmt::print("all tests right       {} ({:.2f} %)\n", right, percent(right));
@@ -269,10 +288,28 @@ void summarise(const Bench& bench, const std::string& out_path, bool is_verbose)
   for (const auto& [count, reason] : sorted) fmt::print("declined {:>4}  {}\n", count, reason);
 }
 
+Result<void> load(Bench& bench, const std::string& path) {
+  MLXS_TRY(bench.tokenizer, text::Tokenizer::load(path));
+  grammar::Vocabulary::Options options;
+  std::vector<std::string> tokens;
+  for (text::TokenId id = 0; id < bench.tokenizer->vocabulary_size(); ++id) {
+    tokens.emplace_back(bench.tokenizer->token_bytes(id));
+    if (bench.tokenizer->is_special(id)) options.special_tokens.push_back(id);
+  }
+  for (const char* end : {"<|eot_id|>", "<|end_of_text|>", "<eos>", "<end_of_turn>", "<|im_end|>", "<|endoftext|>",
+                          "</s>", "<|return|>"}) {
+    if (const auto id = bench.tokenizer->token_to_id(end)) options.end_tokens.push_back(*id);
+  }
+  if (options.end_tokens.empty())
+    return fail(ErrorCode::invalid_request, path, "{} names no end token that is known here", path);
+  MLXS_TRY(bench.vocabulary, grammar::Vocabulary::create(tokens, options));
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string data, tokenizer, out = "grammar-results.jsonl", only;
+  std::string data, tokenizer, out = "grammar-results.jsonl", only, order = "any";
   size_t stride = 1;
   int64_t timeout_ms = 10'000;
   bool is_verbose = false;
@@ -284,20 +321,18 @@ int main(int argc, char** argv) {
   app.add_option("--stride", stride, "take every n-th schema")->check(CLI::PositiveNumber);
   app.add_option("--only", only, "only schemas whose line contains this text");
   app.add_option("--timeout-ms", timeout_ms, "for one schema with its tests");
+  app.add_option("--order", order,
+                 "of keys: any, as validity has it, or declared, as generation has it unless asked otherwise")
+      ->check(CLI::IsMember({"any", "declared"}));
   app.add_flag("--verbose", is_verbose, "name each schema that is not right");
   app.add_flag("--checks,!--no-checks", bench.checks, "cut, take back and fork every test too (not timed)");
   CLI11_PARSE(app, argc, argv);
 
-  auto vocabulary = bench::read_vocabulary(tokenizer);
-  if (!vocabulary) {
-    fmt::print(stderr, "{}\n", vocabulary.error().message);
+  if (const auto loaded = load(bench, tokenizer); !loaded) {
+    fmt::print(stderr, "{}\n", loaded.error().message);
     return 1;
   }
-  bench.vocabulary = *vocabulary;
-  if (bench.vocabulary->end_tokens().empty()) {
-    fmt::print(stderr, "the tokenizer names no known end token\n");
-    return 1;
-  }
+  bench.options.layout.order = order == "any" ? grammar::JsonLayout::Order::any : grammar::JsonLayout::Order::declared;
   std::ifstream in(data);
   for (std::string line; std::getline(in, line);) {
     if (!line.empty() && (only.empty() || line.find(only) != std::string::npos)) bench.lines.push_back(std::move(line));

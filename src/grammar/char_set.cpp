@@ -53,7 +53,8 @@ void add_utf8(RegexPool& pool, char32_t lo, char32_t hi, std::vector<RegexId>& o
 }
 
 void add_range(RegexPool& pool, char32_t lo, char32_t hi, std::vector<RegexId>& out) {
-  static constexpr CharSet::Range kLengths[] = {{0, 0x7F}, {0x80, 0x7FF}, {0x800, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF}};
+  static constexpr CharSet::Range kLengths[] = {
+      {0, 0x7F}, {0x80, 0x7FF}, {0x800, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF}};
   for (const auto& length : kLengths) {
     const char32_t from = std::max(lo, length.lo);
     const char32_t to = std::min(hi, length.hi);

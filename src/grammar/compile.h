@@ -17,9 +17,12 @@ struct CompileOptions {
 };
 
 // Errors name what cannot be enforced, with the JSON pointer of the keyword as `param`.
-Result<std::shared_ptr<Grammar>> compile_json_schema(std::string_view schema, std::shared_ptr<const Vocabulary> vocabulary, const CompileOptions& options = {});
+Result<std::shared_ptr<Grammar>> compile_json_schema(std::string_view schema,
+                                                     std::shared_ptr<const Vocabulary> vocabulary,
+                                                     const CompileOptions& options = {});
 
 // Any JSON value.
-Result<std::shared_ptr<Grammar>> compile_any_json(std::shared_ptr<const Vocabulary> vocabulary, const CompileOptions& options = {});
+Result<std::shared_ptr<Grammar>> compile_any_json(std::shared_ptr<const Vocabulary> vocabulary,
+                                                  const CompileOptions& options = {});
 
 }  // namespace mlxserving::grammar

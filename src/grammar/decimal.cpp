@@ -17,7 +17,8 @@ int order_of(char read, const std::string& digits, size_t index) {
 }
 
 void read_whole(const std::optional<Decimal>& bound, int8_t& order, size_t index, char digit) {
-  if (bound && order == 0 && index < bound->whole.size()) order = static_cast<int8_t>(order_of(digit, bound->whole, index));
+  if (bound && order == 0 && index < bound->whole.size())
+    order = static_cast<int8_t>(order_of(digit, bound->whole, index));
 }
 
 void end_whole(const std::optional<Decimal>& bound, int8_t& order, size_t digits) {
@@ -96,9 +97,7 @@ bool is_multiple(const NumberSpec& spec, const NumberState& state) {
 
 }  // namespace
 
-std::string Decimal::text() const {
-  return (negative ? "-" : "") + whole + (fraction.empty() ? "" : "." + fraction);
-}
+std::string Decimal::text() const { return (negative ? "-" : "") + whole + (fraction.empty() ? "" : "." + fraction); }
 
 std::optional<Decimal> parse_decimal(std::string_view text) {
   Decimal value;
@@ -123,7 +122,8 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
     if (*end != '\0') return std::nullopt;
     at = text.size();
   }
-  if (at != text.size() || digits.size() > kDecimalDigitsMax || std::labs(point) > kDecimalDigitsMax) return std::nullopt;
+  if (at != text.size() || digits.size() > kDecimalDigitsMax || std::labs(point) > kDecimalDigitsMax)
+    return std::nullopt;
   if (point < 0) digits.insert(0, static_cast<size_t>(-point), '0'), point = 0;
   if (static_cast<size_t>(point) > digits.size()) digits.append(static_cast<size_t>(point) - digits.size(), '0');
   value.whole = digits.substr(0, static_cast<size_t>(point));
@@ -165,8 +165,7 @@ std::optional<NumberState> step(const NumberSpec& spec, const NumberState& state
         return next;
       }
       [[fallthrough]];
-    case Phase::sign:
-      return is_digit(c) ? std::optional(whole_digit(spec, next, c)) : std::nullopt;
+    case Phase::sign: return is_digit(c) ? std::optional(whole_digit(spec, next, c)) : std::nullopt;
     case Phase::whole:
       if (is_digit(c)) return whole_digit(spec, next, c);
       [[fallthrough]];
@@ -178,8 +177,7 @@ std::optional<NumberState> step(const NumberSpec& spec, const NumberState& state
       next.digits = 0;
       return next;
     case Phase::point:
-    case Phase::fraction:
-      return is_digit(c) ? fraction_digit(spec, next, c) : std::nullopt;
+    case Phase::fraction: return is_digit(c) ? fraction_digit(spec, next, c) : std::nullopt;
   }
   return std::nullopt;
 }

@@ -14,8 +14,10 @@ struct Format {
 // RFC 3339, days of months and leap years included; a leap second only where UTC has one.
 const std::string kLeapYear = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[048]|[2468][048]|[13579][26])00)";
 const std::string kDate =
-    "(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-    "|" + kLeapYear + "-02-29)";
+    "(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1["
+    "0-9]|2[0-8]))"
+    "|" +
+    kLeapYear + "-02-29)";
 const std::string kOffset = "(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
 const std::string kTime = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?" + kOffset;
 
@@ -40,13 +42,15 @@ std::string ipv6() {
   return pattern;
 }
 
-const std::string kHost = "(?:\\[(?:" + ipv6() + "|[Vv][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|" + kEscaped + ")*)";
+const std::string kHost = "(?:\\[(?:" + ipv6() +
+                          "|[Vv][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|" +
+                          kEscaped + ")*)";
 const std::string kAuthority = "(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|" + kEscaped + ")*@)?" + kHost + "(?::[0-9]*)?";
 const std::string kTail = "(?:\\?(?:" + kPchar + "|[/?])*)?(?:#(?:" + kPchar + "|[/?])*)?";
-const std::string kUri = "[A-Za-z][A-Za-z0-9+.-]*:(?://" + kAuthority + "(?:/" + kPchar + "*)*|/(?:" + kPchar + "+(?:/" + kPchar + "*)*)?|" + kPchar +
-                         "+(?:/" + kPchar + "*)*|)" + kTail;
-const std::string kRelative = "(?://" + kAuthority + "(?:/" + kPchar + "*)*|/(?:" + kPchar + "+(?:/" + kPchar + "*)*)?|(?:[A-Za-z0-9._~!$&'()*+,;=@-]|" +
-                              kEscaped + ")+(?:/" + kPchar + "*)*|)" + kTail;
+const std::string kUri = "[A-Za-z][A-Za-z0-9+.-]*:(?://" + kAuthority + "(?:/" + kPchar + "*)*|/(?:" + kPchar +
+                         "+(?:/" + kPchar + "*)*)?|" + kPchar + "+(?:/" + kPchar + "*)*|)" + kTail;
+const std::string kRelative = "(?://" + kAuthority + "(?:/" + kPchar + "*)*|/(?:" + kPchar + "+(?:/" + kPchar +
+                              "*)*)?|(?:[A-Za-z0-9._~!$&'()*+,;=@-]|" + kEscaped + ")+(?:/" + kPchar + "*)*|)" + kTail;
 
 const std::string kLabel = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 const std::string kHostname = "(?=.{1,253}$)" + kLabel + "(?:\\." + kLabel + ")*";
@@ -59,7 +63,10 @@ std::string regex_subset() {
   const std::string escape = "\\\\[dDsSwWbBfnrtv.*+?^$()\\[\\]{}|\\\\/-]";
   const std::string in_class = "(?:[^\\\\\\[\\]^-]|\\\\[dDsSwWfnrtv.*+?^$()\\[\\]{}|\\\\/-]|0-9|a-z|A-Z|a-f|A-F)";
   const std::string atom = "(?:[^\\\\()\\[\\]{}*+?|]|" + escape + "|\\[\\^?" + in_class + "+-?\\])";
-  const std::string repeat = "(?:(?:[*+?]|\\{[0-9]{1,3}(?:,(?:[0-9]{3})?)?\\})" "\\?" "?)?";
+  const std::string repeat =
+      "(?:(?:[*+?]|\\{[0-9]{1,3}(?:,(?:[0-9]{3})?)?\\})"
+      "\\?"
+      "?)?";
   std::string body = "(?:(?:" + atom + repeat + ")*)";
   for (int depth = 0; depth < 3; ++depth) {
     const std::string group = "\\((?:\\?:)?" + body + "(?:\\|" + body + ")*\\)";
@@ -73,7 +80,9 @@ const std::array<Format, 19>& formats() {
       {"date-time", kDate + "[Tt]" + kTime},
       {"date", kDate},
       {"time", kTime},
-      {"duration", "P(?:[0-9]+W|(?=[0-9T])(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)?(?:T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S))?)"},
+      {"duration",
+       "P(?:[0-9]+W|(?=[0-9T])(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)?(?:T(?:[0-9]+H(?:[0-9]+M("
+       "?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S))?)"},
       {"email", kEmail},
       {"idn-email", kEmail},
       {"hostname", kHostname},
@@ -85,7 +94,10 @@ const std::array<Format, 19>& formats() {
       {"iri", kUri},
       {"uri-reference", "(?:" + kUri + "|" + kRelative + ")"},
       {"iri-reference", "(?:" + kUri + "|" + kRelative + ")"},
-      {"uri-template", "(?:[^\\u0000-\\u0020\"'%<>\\\\^`{|}]|" + kEscaped + "|\\{[+#./;?&=,!@|]?[A-Za-z0-9_.%]+(?::[1-9][0-9]{0,3}|\\*)?(?:,[A-Za-z0-9_.%]+(?::[1-9][0-9]{0,3}|\\*)?)*\\})*"},
+      {"uri-template",
+       "(?:[^\\u0000-\\u0020\"'%<>\\\\^`{|}]|" + kEscaped +
+           "|\\{[+#./"
+           ";?&=,!@|]?[A-Za-z0-9_.%]+(?::[1-9][0-9]{0,3}|\\*)?(?:,[A-Za-z0-9_.%]+(?::[1-9][0-9]{0,3}|\\*)?)*\\})*"},
       {"json-pointer", kPointer},
       {"relative-json-pointer", "(?:0|[1-9][0-9]*)(?:#|" + kPointer + ")"},
       {"regex", regex_subset()},

@@ -15,7 +15,8 @@ struct Matcher::Step {
   bool ended = false;
 };
 
-Grammar::Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary, const MaskStore::Limits& limits)
+Grammar::Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary,
+                 const MaskStore::Limits& limits)
     : machine_(std::move(machine)), vocabulary_(vocabulary), masks_(*machine_, std::move(vocabulary), limits) {}
 
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
@@ -43,7 +44,8 @@ void Matcher::drop() {
 }
 
 void Matcher::push(Configs configs, bool ended) {
-  last_ = std::make_shared<const Step>(Step{.before = last_, .configs = std::move(configs), .number = last_->number + 1, .ended = ended});
+  last_ = std::make_shared<const Step>(
+      Step{.before = last_, .configs = std::move(configs), .number = last_->number + 1, .ended = ended});
 }
 
 // Adds what follows where a terminal is complete.

@@ -18,7 +18,8 @@ namespace mlxserving::grammar {
 // at a time; compile once a thread otherwise (masks of the vocabulary are shared between all).
 class Grammar {
  public:
-  Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary, const MaskStore::Limits& limits = {});
+  Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary,
+          const MaskStore::Limits& limits = {});
 
   Machine& machine() { return *machine_; }
   MaskStore& masks() { return masks_; }

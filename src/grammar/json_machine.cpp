@@ -41,9 +41,11 @@ std::string canonical_json(std::string_view text) {
   return value ? canonical(*value) : std::string(text);
 }
 
-JsonMachine::JsonMachine(const JsonLayout& layout, const Limits& limits) : Machine(limits.lexicon), layout_(layout), limits_(limits) {}
+JsonMachine::JsonMachine(const JsonLayout& layout, const Limits& limits)
+    : Machine(limits.lexicon), layout_(layout), limits_(limits) {}
 
-Result<std::unique_ptr<JsonMachine>> JsonMachine::compile(std::string_view schema, const JsonLayout& layout, const Limits& limits) {
+Result<std::unique_ptr<JsonMachine>> JsonMachine::compile(std::string_view schema, const JsonLayout& layout,
+                                                          const Limits& limits) {
   std::unique_ptr<JsonMachine> machine(new JsonMachine(layout, limits));
   MLXS_TRY(auto graph, SchemaGraph::parse(schema, machine->lexicon().pool(), limits.schema));
   machine->graph_ = std::make_unique<SchemaGraph>(std::move(graph));
@@ -56,8 +58,10 @@ Result<std::unique_ptr<JsonMachine>> JsonMachine::compile(std::string_view schem
   frame.child = machine->intern(std::move(root));
   machine->intern(std::move(frame));
   const LexId start = machine->body(0);
-  if (machine->is_exhausted()) return fail(ErrorCode::resource_exhausted, "schema", "the schema is larger than its limits of states allow");
-  if (!is_satisfiable || start == kDead) return fail(ErrorCode::invalid_request, "", "the schema is unsatisfiable: no value can be valid");
+  if (machine->is_exhausted())
+    return fail(ErrorCode::resource_exhausted, "schema", "the schema is larger than its limits of states allow");
+  if (!is_satisfiable || start == kDead)
+    return fail(ErrorCode::invalid_request, "", "the schema is unsatisfiable: no value can be valid");
   return machine;
 }
 
@@ -82,7 +86,8 @@ Result<void> JsonMachine::check_cycles() const {
         for (const SchemaId next : in_place.schemas) {
           if (colour[next] == Colour::grey) {
             const std::string& pointer = (*graph_)[id].pointer;
-            return fail(ErrorCode::invalid_request, pointer, "{}: refers to itself without a value in between", pointer.empty() ? "/" : pointer);
+            return fail(ErrorCode::invalid_request, pointer, "{}: refers to itself without a value in between",
+                        pointer.empty() ? "/" : pointer);
           }
           if (colour[next] == Colour::white) open.emplace_back(next, true);
         }
@@ -96,7 +101,8 @@ Result<void> JsonMachine::check_cycles() const {
 
 JsonMachine::FrameId JsonMachine::intern(Frame frame) {
   uint64_t hash = mix(mix(mix(static_cast<uint64_t>(frame.mode), frame.parent), frame.plan), frame.position);
-  hash = mix(mix(mix(hash, frame.count), frame.child), frame.seen * 4ULL + frame.must_hold * 2ULL + frame.child_must_hold);
+  hash =
+      mix(mix(mix(hash, frame.count), frame.child), frame.seen * 4ULL + frame.must_hold * 2ULL + frame.child_must_hold);
   for (const uint64_t word : frame.failed) hash = mix(hash, word);
   for (const uint64_t word : frame.present) hash = mix(hash, word);
   for (const uint32_t count : frame.contained) hash = mix(hash, count);
@@ -143,7 +149,8 @@ uint32_t JsonMachine::with_seen(uint32_t seen, const std::string& value) {
 // --- Verdicts
 
 Tri JsonMachine::presence(const Frame& frame, const std::string& key, bool is_final) {
-  if (frame.mode == Mode::array_first || frame.mode == Mode::array_value || frame.mode == Mode::array_after) return Tri::no;
+  if (frame.mode == Mode::array_first || frame.mode == Mode::array_value || frame.mode == Mode::array_after)
+    return Tri::no;
   const ObjectPlan& object = plans_->object(plan_of(frame));
   const uint32_t index = object.index.at(key);
   if (frame.is_present(index)) return Tri::yes;
@@ -153,7 +160,9 @@ Tri JsonMachine::presence(const Frame& frame, const std::string& key, bool is_fi
 bool JsonMachine::is_settled(const Frame& frame, const Plan& plan, TrackIndex t) {
   if (plan.tracks[t].schema == kTrueSchema) return true;
   if (frame.mode != Mode::object_value && frame.mode != Mode::object_after) return false;
-  if (frame.position < plan.object->settled_from[t] || frame.count < schema_of(plan, t).min_properties) return false;
+  const ObjectPlan& object = *plan.object;
+  if (object.settled_from[t] == UINT32_MAX || frame.count < schema_of(plan, t).min_properties) return false;
+  if (!std::ranges::all_of(object.settling[t], [&](uint32_t key) { return is_decided(frame, key); })) return false;
   if (frame.mode == Mode::object_after) return true;
   return std::ranges::none_of(children_[frame.child].uses, [t](const Child::Use& use) { return use.track == t; });
 }
@@ -161,7 +170,8 @@ bool JsonMachine::is_settled(const Frame& frame, const Plan& plan, TrackIndex t)
 JsonMachine::Verdicts JsonMachine::open_verdicts(const Frame& frame) {
   const Plan& plan = plan_of(frame);
   Verdicts own(plan.tracks.size(), Tri::open);
-  for (TrackIndex t = 0; t < own.size(); ++t) own[t] = frame.has_failed(t) ? Tri::no : is_settled(frame, plan, t) ? Tri::yes : Tri::open;
+  for (TrackIndex t = 0; t < own.size(); ++t)
+    own[t] = frame.has_failed(t) ? Tri::no : is_settled(frame, plan, t) ? Tri::yes : Tri::open;
   return own;
 }
 
@@ -186,6 +196,7 @@ JsonMachine::Verdicts JsonMachine::final_verdicts(const Frame& frame) {
   if (is_object) {
     const ObjectPlan& object = plans_->object(plan);
     for (uint32_t key = frame.position; key < object.keys.size(); ++key) {
+      if (is_decided(frame, key)) continue;
       for (const TrackIndex t : object.required_by[key]) own[t] = Tri::no;
     }
   } else {
@@ -261,7 +272,8 @@ void JsonMachine::decide_child_must_hold(Frame& frame) {
   frame.child_must_hold = must && (child.contains.empty() || !verdicts.empty());
   if (!child.contains.empty()) {
     for (const auto& [index, verdict] : child.contains) {
-      if (schema_of(plan_of(frame), plan_of(frame).contains[index]).max_contains != kUnbounded) frame.child_must_hold = false;
+      if (schema_of(plan_of(frame), plan_of(frame).contains[index]).max_contains != kUnbounded)
+        frame.child_must_hold = false;
     }
   }
 }
@@ -295,7 +307,8 @@ std::optional<JsonMachine::Frame> JsonMachine::opened(FrameId parent, uint8_t ki
 }
 
 // `schemas[t]` are those that track t applies to the value.
-std::optional<JsonMachine::Frame> JsonMachine::with_child(Frame result, Child child, const std::vector<std::vector<SchemaId>>& schemas) {
+std::optional<JsonMachine::Frame> JsonMachine::with_child(Frame result, Child child,
+                                                          const std::vector<std::vector<SchemaId>>& schemas) {
   std::vector<SchemaId> obligations;
   for (TrackIndex t = 0; t < schemas.size(); ++t) {
     if (result.has_failed(t)) continue;
@@ -308,7 +321,8 @@ std::optional<JsonMachine::Frame> JsonMachine::with_child(Frame result, Child ch
   if (!is_viable(result)) return std::nullopt;
   const Plan& plan = plan_of(result);
   for (const auto& [index, verdict] : child.contains) {
-    if (const SchemaId wanted = *schema_of(plan, plan.contains[index]).contains; wanted != kTrueSchema) obligations.push_back(wanted);
+    if (const SchemaId wanted = *schema_of(plan, plan.contains[index]).contains; wanted != kTrueSchema)
+      obligations.push_back(wanted);
   }
   child.plan = plans_->plan_of(std::move(obligations));
   const auto& sorted = (*plans_)[child.plan].obligations;
@@ -324,12 +338,31 @@ std::optional<JsonMachine::Frame> JsonMachine::with_child(Frame result, Child ch
     if (!use.verdicts.empty()) child.uses.push_back(std::move(use));
   }
   for (auto& [index, verdict] : child.contains) {
-    if (const SchemaId wanted = *schema_of(plan, plan.contains[index]).contains; wanted != kTrueSchema) verdict = verdict_of(wanted);
+    if (const SchemaId wanted = *schema_of(plan, plan.contains[index]).contains; wanted != kTrueSchema)
+      verdict = verdict_of(wanted);
   }
   result.child = intern(std::move(child));
   decide_child_must_hold(result);
   if (result.child_must_hold && !plans_->is_satisfiable(children_[result.child].plan)) return std::nullopt;
   return result;
+}
+
+// Whether the key came, or can no more.
+bool JsonMachine::is_decided(const Frame& frame, uint32_t key) const {
+  return is_any_order() ? frame.is_present(key) : key < frame.position;
+}
+
+// Whether the key may be written next; `frame` has decided the keys before it.
+bool JsonMachine::may_come(const Frame& frame, uint32_t key) {
+  ObjectPlan& object = plans_->object(plan_of(frame));
+  // Where all must hold and nothing is counted, no other key has a say.
+  const bool is_alone = is_own_conjunction(frame) && object.count_max == 0 && !object.watched[key];
+  if (!is_alone) return at_key(frame, key).has_value();
+  if (object.allowed[key] == Tri::open) {
+    const Tri allowed = at_key(frame, key) ? Tri::yes : Tri::no;
+    object.allowed[key] = allowed;
+  }
+  return object.allowed[key] == Tri::yes;
 }
 
 // The key will not come: who required it fails. False where nothing can come true then.
@@ -338,6 +371,13 @@ bool JsonMachine::skip_key(Frame& frame, uint32_t key) {
   frame.position = key + 1;
   if (object.required_by[key].empty() && !object.watched[key]) return true;
   for (const TrackIndex t : object.required_by[key]) frame.fail(t);
+  const Plan& plan = plan_of(frame);
+  for (TrackIndex t = 0; object.watched[key] && t < plan.tracks.size(); ++t) {
+    for (const auto& [trigger, wanted] : schema_of(plan, t).dependent_required) {
+      const bool is_wanted = std::ranges::find(wanted, object.keys[key]) != wanted.end();
+      if (is_wanted && presence(frame, trigger, false) == Tri::yes) frame.fail(t);
+    }
+  }
   return is_viable(frame);
 }
 
@@ -358,8 +398,8 @@ std::optional<JsonMachine::Frame> JsonMachine::at_key(const Frame& from, uint32_
   Plan& plan = plan_of(result);
   const ObjectPlan& object = plans_->object(plan);
   result.mode = Mode::object_value;
-  result.position = key + 1;
-  if (object.watched[key]) result.present[key >> 6] |= uint64_t{1} << (key & 63);
+  if (!is_any_order()) result.position = key + 1;
+  if (object.watched[key] || is_any_order()) result.present[key >> 6] |= uint64_t{1} << (key & 63);
   add_property(result);
   std::vector<std::vector<SchemaId>> schemas(plan.tracks.size());
   for (TrackIndex t = 0; t < plan.tracks.size(); ++t) {
@@ -380,7 +420,7 @@ std::optional<JsonMachine::Frame> JsonMachine::at_extra(const Frame& from, uint3
   Frame result = from;
   Plan& plan = plan_of(result);
   const ObjectPlan& object = plans_->object(plan);
-  for (uint32_t key = result.position; key < object.keys.size(); ++key) {
+  for (uint32_t key = result.position; key < object.keys.size() && !is_any_order(); ++key) {
     if (!skip_key(result, key)) return std::nullopt;
   }
   result.mode = Mode::object_value;

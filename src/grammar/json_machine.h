@@ -23,9 +23,10 @@ class JsonMachine final : public Machine {
     size_t frames_max = 500'000;
   };
 
-  // Errors: invalid_request, with the JSON pointer of the keyword that cannot be enforced as `param`, or that the schema
-  // is unsatisfiable; resource_exhausted where a limit is reached.
-  static Result<std::unique_ptr<JsonMachine>> compile(std::string_view schema, const JsonLayout& layout, const Limits& limits);
+  // Errors: invalid_request, with the JSON pointer of the keyword that cannot be enforced as `param`, or that the
+  // schema is unsatisfiable; resource_exhausted where a limit is reached.
+  static Result<std::unique_ptr<JsonMachine>> compile(std::string_view schema, const JsonLayout& layout,
+                                                      const Limits& limits);
 
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
@@ -33,7 +34,16 @@ class JsonMachine final : public Machine {
 
  private:
   // Where one is in an object or array. The *_value ones stand before or inside a value, which `child` describes.
-  enum class Mode : uint8_t { root_value, object_first, object_key, object_value, object_after, array_first, array_value, array_after };
+  enum class Mode : uint8_t {
+    root_value,
+    object_first,
+    object_key,
+    object_value,
+    object_after,
+    array_first,
+    array_value,
+    array_after
+  };
   using FrameId = ContextId;
   using ChildId = uint32_t;
 
@@ -46,9 +56,9 @@ class JsonMachine final : public Machine {
     uint32_t position = 0;  // keys before this index are decided
     uint32_t count = 0;     // properties or items, saturated
     ChildId child = 0;
-    uint32_t seen = 0;            // values or extra keys that must not come again
-    std::vector<uint64_t> failed;   // tracks whose own keywords are broken, a bit each
-    std::vector<uint64_t> present;  // watched keys, a bit each
+    uint32_t seen = 0;                // values or extra keys that must not come again
+    std::vector<uint64_t> failed;     // tracks whose own keywords are broken, a bit each
+    std::vector<uint64_t> present;    // watched keys, a bit each
     std::vector<uint32_t> contained;  // for each of the plan's contains, saturated
     friend bool operator==(const Frame&, const Frame&) = default;
 
@@ -66,7 +76,8 @@ class JsonMachine final : public Machine {
     };
     PlanId plan = 0;
     std::vector<Use> uses;
-    std::vector<std::pair<uint32_t, std::optional<uint32_t>>> contains;  // of the plan's contains, the verdict (always true if none)
+    std::vector<std::pair<uint32_t, std::optional<uint32_t>>>
+        contains;  // of the plan's contains, the verdict (always true if none)
     friend bool operator==(const Child&, const Child&) = default;
   };
 
@@ -99,6 +110,9 @@ class JsonMachine final : public Machine {
   std::optional<Frame> at_key(const Frame& frame, uint32_t key);
   std::optional<Frame> at_extra(const Frame& frame, uint32_t extra);
   bool skip_key(Frame& frame, uint32_t key);
+  bool is_decided(const Frame& frame, uint32_t key) const;
+  bool is_any_order() const { return layout_.order == JsonLayout::Order::any; }
+  bool may_come(const Frame& frame, uint32_t key);
   void add_property(Frame& frame);
   std::optional<Frame> at_item(const Frame& frame);
   FrameId after_value(FrameId id, const Verdicts& verdicts, const std::string* text);

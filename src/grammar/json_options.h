@@ -12,8 +12,13 @@ struct JsonLayout {
     indented,  // a line and `indent` spaces a level, one space after a colon
     any,       // any run of JSON white space up to 64 bytes, before colons and commas too
   };
+  enum class Order : uint8_t {
+    declared,  // keys come in the order of `properties`, then those only required, then unnamed ones
+    any,
+  };
   Space space = Space::flexible;
   uint32_t indent = 2;
+  Order order = Order::declared;
 };
 
 }  // namespace mlxserving::grammar

@@ -24,7 +24,8 @@ JsonText::JsonText(RegexPool& pool) {
   const RegexId whole = pool.any_of({pool.literal("0"), pool.concat(nonzero, pool.repeat(digit, 0, 29))});
   const RegexId fraction = pool.concat(pool.literal("."), pool.repeat(digit, 1, 30));
   const RegexId proper_fraction = pool.concat({pool.literal("."), pool.repeat(digit, 0, 29), nonzero});
-  const RegexId exponent = pool.concat({pool.bytes(ByteSet::of("eE")), pool.optional(pool.bytes(ByteSet::of("+-"))), pool.repeat(digit, 1, 3)});
+  const RegexId exponent = pool.concat(
+      {pool.bytes(ByteSet::of("eE")), pool.optional(pool.bytes(ByteSet::of("+-"))), pool.repeat(digit, 1, 3)});
   character = spell(pool, CharSet::all(), Spelling::json_string);
   characters = pool.repeat(character, 0, kUnbounded);
   string = pool.concat({pool.literal("\""), characters, pool.literal("\"")});
@@ -53,9 +54,11 @@ PlanId JsonPlans::plan_of(std::vector<SchemaId> obligations) {
     plan->has_integer = plan->has_integer || schema.is_integer;
     plan->has_unique = plan->has_unique || schema.unique_items;
     plan->item_kinds = std::max(plan->item_kinds, static_cast<uint32_t>(schema.prefix_items.size()));
-    plan->count_max = std::max({plan->count_max, schema.min_items, schema.max_items == kUnbounded ? 0 : schema.max_items + 1});
+    plan->count_max =
+        std::max({plan->count_max, schema.min_items, schema.max_items == kUnbounded ? 0 : schema.max_items + 1});
     if (schema.contains) plan->contains.push_back(i);
-    for (const Track::Rule& rule : plan->tracks[i].rules) plan->is_conjunction = plan->is_conjunction && rule.kind == Kind::all_of;
+    for (const Track::Rule& rule : plan->tracks[i].rules)
+      plan->is_conjunction = plan->is_conjunction && rule.kind == Kind::all_of;
   }
   plan->count_max = std::max(plan->count_max, plan->item_kinds);
   const RegexId numbers = numbers_of(*plan);
@@ -106,7 +109,8 @@ RegexId JsonPlans::own_scalars(const Schema& schema, RegexId numbers) {
   std::vector<RegexId> parts;
   if ((schema.kinds & kString) != 0) {
     const bool is_any = !schema.has_string_content;
-    parts.push_back(is_any ? text_.string : pool_.concat({pool_.literal("\""), schema.string_content, pool_.literal("\"")}));
+    parts.push_back(is_any ? text_.string
+                           : pool_.concat({pool_.literal("\""), schema.string_content, pool_.literal("\"")}));
   }
   if ((schema.kinds & kNumber) != 0) {
     const NumberSpec& spec = schema.number;
@@ -123,7 +127,9 @@ RegexId JsonPlans::own_scalars(const Schema& schema, RegexId numbers) {
     if (value.is_number()) {
       values.push_back(pool_.all_of({own, equal_number(value, numbers)}));
     } else {
-      const std::string text = value.is_string() ? "\"" + spell(value.get_ref<const std::string&>(), Spelling::json_string) + "\"" : to_text(value);
+      const std::string text = value.is_string()
+                                   ? "\"" + spell(value.get_ref<const std::string&>(), Spelling::json_string) + "\""
+                                   : to_text(value);
       if (pool_.matches(own, text)) literals.push_back(pool_.literal(text));
     }
   }
@@ -148,7 +154,9 @@ RegexId JsonPlans::scalars(SchemaId id, RegexId numbers) {
       case Kind::all_of:
         for (const RegexId part : parts) result = both(result, part);
         break;
-      case Kind::any_of: result = both(result, std::ranges::find(parts, all) != parts.end() ? all : pool_.any_of(std::move(parts))); break;
+      case Kind::any_of:
+        result = both(result, std::ranges::find(parts, all) != parts.end() ? all : pool_.any_of(std::move(parts)));
+        break;
       case Kind::one_of: {
         RegexId none = all, one = kNothing;
         for (const RegexId part : parts) {
@@ -226,7 +234,8 @@ void JsonPlans::for_extra(const Schema& schema, const ExtraKeys& keys, std::vect
     is_named = true;
   }
   if (!is_named) out.push_back(schema.additional);
-  if (schema.property_names && std::ranges::find(keys.names, *schema.property_names) == keys.names.end()) out.push_back(kFalseSchema);
+  if (schema.property_names && std::ranges::find(keys.names, *schema.property_names) == keys.names.end())
+    out.push_back(kFalseSchema);
 }
 
 // Properties as their schemas list them, then keys that are only required, then those that others depend on.
@@ -267,17 +276,19 @@ void JsonPlans::list_keys(const Plan& plan, ObjectPlan& object) const {
 void JsonPlans::note_requirements(const Plan& plan, ObjectPlan& object) {
   object.required_by.resize(object.keys.size());
   object.watched.resize(object.keys.size(), false);
+  object.allowed.resize(object.keys.size(), Tri::open);
   for (TrackIndex t = 0; t < plan.tracks.size(); ++t) {
     const Schema& schema = graph_[plan.tracks[t].schema];
-    uint32_t settled = 0;
-    const bool is_open = schema.additional != kTrueSchema || !schema.pattern_properties.empty() || schema.property_names ||
-                         !schema.dependent_required.empty() || schema.max_properties != kUnbounded;
+    std::vector<uint32_t> settling;
+    const bool is_open = schema.additional != kTrueSchema || !schema.pattern_properties.empty() ||
+                         schema.property_names || !schema.dependent_required.empty() ||
+                         schema.max_properties != kUnbounded;
     for (const std::string& key : schema.required) {
       object.required_by[object.index[key]].push_back(t);
-      settled = std::max(settled, object.index[key] + 1);
+      settling.push_back(object.index[key]);
     }
     for (const Property& property : schema.properties) {
-      if (property.schema != kTrueSchema) settled = std::max(settled, object.index[property.name] + 1);
+      if (property.schema != kTrueSchema) settling.push_back(object.index[property.name]);
     }
     for (const auto& [key, wanted] : schema.dependent_required) {
       object.watched[object.index[key]] = true;
@@ -286,15 +297,20 @@ void JsonPlans::note_requirements(const Plan& plan, ObjectPlan& object) {
     for (const Track::Rule& rule : plan.tracks[t].rules) {
       if (rule.kind == Kind::when_present) object.watched[object.index[rule.key]] = true;
     }
-    object.settled_from.push_back(is_open ? UINT32_MAX : settled);
-    object.count_max = std::max({object.count_max, schema.min_properties, schema.max_properties == kUnbounded ? 0 : schema.max_properties + 1});
+    object.settled_from.push_back(is_open            ? UINT32_MAX
+                                  : settling.empty() ? 0
+                                                     : *std::ranges::max_element(settling) + 1);
+    object.settling.push_back(std::move(settling));
+    object.count_max = std::max(
+        {object.count_max, schema.min_properties, schema.max_properties == kUnbounded ? 0 : schema.max_properties + 1});
   }
 }
 
 void JsonPlans::split_extras(const Plan& plan, ObjectPlan& object) {
-  std::vector<RegexId> named;
-  for (const std::string& key : object.keys) named.push_back(pool_.literal("\"" + spell(key, Spelling::json_string) + "\""));
-  const RegexId others = named.empty() ? text_.string : pool_.minus(text_.string, pool_.any_of(std::move(named)));
+  for (const std::string& key : object.keys)
+    object.literals.push_back(pool_.literal("\"" + spell(key, Spelling::json_string) + "\""));
+  const RegexId others =
+      object.literals.empty() ? text_.string : pool_.minus(text_.string, pool_.any_of(object.literals));
   object.extras.push_back({.literal = others, .patterns = {}, .names = {}});
   const auto split = [&](RegexId language, const auto& note) {
     std::vector<ExtraKeys> next;
@@ -324,12 +340,14 @@ void JsonPlans::split_extras(const Plan& plan, ObjectPlan& object) {
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());
   for (const RegexId pattern : patterns) {
-    split(pool_.concat({pool_.literal("\""), pattern, pool_.literal("\"")}), [&](ExtraKeys& in) { in.patterns.push_back(pattern); });
+    split(pool_.concat({pool_.literal("\""), pattern, pool_.literal("\"")}),
+          [&](ExtraKeys& in) { in.patterns.push_back(pattern); });
   }
-  for (const SchemaId name : names) split(scalars(name, text_.number), [&](ExtraKeys& in) { in.names.push_back(name); });
+  for (const SchemaId name : names)
+    split(scalars(name, text_.number), [&](ExtraKeys& in) { in.names.push_back(name); });
 }
 
-const ObjectPlan& JsonPlans::object(Plan& plan) {
+ObjectPlan& JsonPlans::object(Plan& plan) {
   if (!plan.object) {
     auto object = std::make_unique<ObjectPlan>();
     list_keys(plan, *object);
@@ -343,7 +361,9 @@ const ObjectPlan& JsonPlans::object(Plan& plan) {
 bool JsonPlans::may_have_kind(const Plan& plan, uint8_t kind) const {
   std::vector<Tri> verdicts;
   for (const Track& track : plan.tracks) {
-    verdicts.push_back(track.schema == kTrueSchema ? Tri::yes : (graph_[track.schema].kinds & kind) != 0 ? Tri::open : Tri::no);
+    verdicts.push_back(track.schema == kTrueSchema                ? Tri::yes
+                       : (graph_[track.schema].kinds & kind) != 0 ? Tri::open
+                                                                  : Tri::no);
   }
   judge(plan, verdicts, [](const std::string&) { return Tri::open; });
   return std::ranges::all_of(plan.roots, [&](TrackIndex root) { return verdicts[root] != Tri::no; });

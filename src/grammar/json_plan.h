@@ -47,11 +47,14 @@ struct ExtraKeys {
 // What a plan knows of objects.
 struct ObjectPlan {
   std::vector<std::string> keys;  // all that a schema names, in the order they must come
+  std::vector<RegexId> literals;  // of the keys, quotes included
   std::unordered_map<std::string, uint32_t> index;
   std::vector<std::vector<TrackIndex>> required_by;  // a key -> tracks
   std::vector<bool> watched;                         // whether its presence matters later
   // From this key on nothing can fail the track, if its count of properties is right; UINT32_MAX for never.
   std::vector<uint32_t> settled_from;
+  std::vector<std::vector<uint32_t>> settling;  // the keys that must be decided for that, for each track
+  std::vector<Tri> allowed;  // of keys, where nothing but the key itself decides; open where it was not asked
   std::vector<ExtraKeys> extras;
   uint32_t count_max = 0;  // counting further changes nothing
 };
@@ -68,8 +71,8 @@ struct Plan {
   bool has_classes = false;
   std::unique_ptr<ObjectPlan> object;
   // Arrays
-  uint32_t item_kinds = 0;   // items from this index on are alike
-  uint32_t count_max = 0;    // counting items further changes nothing
+  uint32_t item_kinds = 0;  // items from this index on are alike
+  uint32_t count_max = 0;   // counting items further changes nothing
   std::vector<TrackIndex> contains;
   bool has_unique = false;
   Tri satisfiable = Tri::open;
@@ -97,7 +100,7 @@ class JsonPlans {
   void judge(const Plan& plan, std::vector<Tri>& verdicts, const Present& present) const;
 
   const std::vector<ScalarClass>& classes(Plan& plan);
-  const ObjectPlan& object(Plan& plan);
+  ObjectPlan& object(Plan& plan);
   // The schemas that `schema` applies to the value of a key: of one it may name, or of unnamed ones.
   void for_key(const Schema& schema, const std::string& key, std::vector<SchemaId>& out);
   void for_extra(const Schema& schema, const ExtraKeys& keys, std::vector<SchemaId>& out) const;
@@ -160,14 +163,16 @@ void JsonPlans::judge(const Plan& plan, std::vector<Tri>& verdicts, const Presen
         }
         case Kind::negate: part = static_cast<Tri>(2 - static_cast<int>(verdicts[of[0]])); break;
         case Kind::conditional:
-          part = verdicts[of[0]] == Tri::yes  ? verdicts[of[1]]
-                 : verdicts[of[0]] == Tri::no ? verdicts[of[2]]
+          part = verdicts[of[0]] == Tri::yes          ? verdicts[of[1]]
+                 : verdicts[of[0]] == Tri::no         ? verdicts[of[2]]
                  : verdicts[of[1]] == verdicts[of[2]] ? verdicts[of[1]]
                                                       : Tri::open;
           break;
         case Kind::when_present: {
           const Tri there = present(rule.key);
-          part = there == Tri::yes ? verdicts[of[0]] : there == Tri::no || verdicts[of[0]] == Tri::yes ? Tri::yes : Tri::open;
+          part = there == Tri::yes                                 ? verdicts[of[0]]
+                 : there == Tri::no || verdicts[of[0]] == Tri::yes ? Tri::yes
+                                                                   : Tri::open;
           break;
         }
       }

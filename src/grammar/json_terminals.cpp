@@ -38,7 +38,8 @@ RegexId JsonMachine::gap(FrameId id, bool is_closing) {
     case JsonLayout::Space::flexible: break;
   }
   const RegexId line = pool.concat(pool.optional(pool.literal("\r")), pool.literal("\n"));
-  const RegexId lines = pool.concat(pool.repeat(line, 1, 2), pool.repeat(pool.bytes(ByteSet::of(" \t")), 0, kIndentMax));
+  const RegexId lines =
+      pool.concat(pool.repeat(line, 1, 2), pool.repeat(pool.bytes(ByteSet::of(" \t")), 0, kIndentMax));
   return pool.optional(pool.any_of({pool.literal(" "), lines}));
 }
 
@@ -81,7 +82,8 @@ RegexId JsonMachine::excluded_values(const Frame& at) {
       values.push_back(pool.number(spec));
     } else if (value.front() == '"') {
       const auto parsed = parse_json(value, "value");
-      if (parsed) values.push_back(pool.literal("\"" + spell(parsed->get<std::string>(), Spelling::json_string) + "\""));
+      if (parsed)
+        values.push_back(pool.literal("\"" + spell(parsed->get<std::string>(), Spelling::json_string) + "\""));
     } else {
       values.push_back(pool.literal(value));
     }
@@ -93,7 +95,8 @@ LexId JsonMachine::value_text(FrameId id) {
   RegexPool& pool = lexicon().pool();
   const Frame at = frame(id);
   std::vector<TaggedRegex> parts;
-  const RegexId before = at.mode == Mode::array_first && layout_.space == JsonLayout::Space::indented ? gap(id, false) : kEmptyText;
+  const RegexId before =
+      at.mode == Mode::array_first && layout_.space == JsonLayout::Space::indented ? gap(id, false) : kEmptyText;
   if (at.child != kNoChild) {
     Plan& child = (*plans_)[children_[at.child].plan];
     RegexId excluded = kNothing;
@@ -110,16 +113,19 @@ LexId JsonMachine::value_text(FrameId id) {
         if (is_viable_with(at, classes[i].verdicts)) add(kFirstTag + i, classes[i].text);
       }
     }
-    for (const auto& [kind, tag, bracket] : {std::tuple{kObject, kObjectTag, "{"}, std::tuple{kArray, kArrayTag, "["}}) {
+    for (const auto& [kind, tag, bracket] :
+         {std::tuple{kObject, kObjectTag, "{"}, std::tuple{kArray, kArrayTag, "["}}) {
       const auto inner = opened(id, kind);
       if (!inner) continue;
       const FrameId inner_id = intern(*inner);
       // What can neither be closed nor go on is not opened. Deeper down, the schemas were asked beforehand.
-      if (inner->mode == Mode::array_first && inner->child == kNoChild && closed(inner_id, nullptr) == UINT32_MAX) continue;
+      if (inner->mode == Mode::array_first && inner->child == kNoChild && closed(inner_id, nullptr) == UINT32_MAX)
+        continue;
       parts.push_back({tag, pool.concat(before, pool.literal(bracket))});
     }
   }
-  if (at.mode == Mode::array_first && closed(id, nullptr) != UINT32_MAX) parts.push_back({kCloseTag, pool.literal("]")});
+  if (at.mode == Mode::array_first && closed(id, nullptr) != UINT32_MAX)
+    parts.push_back({kCloseTag, pool.literal("]")});
   return lexicon().state(std::move(parts));
 }
 
@@ -128,18 +134,23 @@ LexId JsonMachine::key_text(FrameId id) {
   Frame at = frame(id);
   const ObjectPlan& object = plans_->object(plan_of(at));
   std::vector<TaggedRegex> parts;
-  if (at.mode == Mode::object_first && closed(id, nullptr) != UINT32_MAX) parts.push_back({kCloseTag, pool.literal("}")});
-  const RegexId before = at.mode == Mode::object_first && layout_.space == JsonLayout::Space::indented ? gap(id, false) : kEmptyText;
-  const RegexId colon = layout_.space == JsonLayout::Space::any ? pool.concat(pool.repeat(pool.bytes(ByteSet::of(" \t\r\n")), 0, kAnySpaceMax), pool.literal(":"))
-                                                                 : kEmptyText;
-  const auto add = [&](uint32_t tag, RegexId literal) { parts.push_back({tag, pool.concat({before, literal, colon})}); };
+  if (at.mode == Mode::object_first && closed(id, nullptr) != UINT32_MAX)
+    parts.push_back({kCloseTag, pool.literal("}")});
+  const RegexId before =
+      at.mode == Mode::object_first && layout_.space == JsonLayout::Space::indented ? gap(id, false) : kEmptyText;
+  const RegexId colon =
+      layout_.space == JsonLayout::Space::any
+          ? pool.concat(pool.repeat(pool.bytes(ByteSet::of(" \t\r\n")), 0, kAnySpaceMax), pool.literal(":"))
+          : kEmptyText;
+  const auto add = [&](uint32_t tag, RegexId literal) {
+    parts.push_back({tag, pool.concat({before, literal, colon})});
+  };
   bool goes_on = true;
   for (uint32_t key = at.position; key < object.keys.size() && goes_on; ++key) {
-    if (at_key(at, key)) {
-      const std::string literal = "\"" + spell(object.keys[key], Spelling::json_string) + "\"";
-      add(kFirstTag + key, pool.literal(colon == kEmptyText ? literal + ":" : literal));
-    }
-    goes_on = skip_key(at, key);
+    if (is_any_order() && at.is_present(key)) continue;
+    if (may_come(at, key))
+      add(kFirstTag + key, pool.concat(object.literals[key], colon == kEmptyText ? pool.literal(":") : kEmptyText));
+    if (!is_any_order()) goes_on = skip_key(at, key);
   }
   if (goes_on) {
     std::vector<RegexId> seen;
@@ -147,7 +158,8 @@ LexId JsonMachine::key_text(FrameId id) {
     const RegexId again = pool.any_of(std::move(seen));
     for (uint32_t extra = 0; extra < object.extras.size(); ++extra) {
       if (!at_extra(at, extra)) continue;
-      const RegexId literal = again == kNothing ? object.extras[extra].literal : pool.minus(object.extras[extra].literal, again);
+      const RegexId literal =
+          again == kNothing ? object.extras[extra].literal : pool.minus(object.extras[extra].literal, again);
       add(kExtraTag + extra, colon == kEmptyText ? pool.concat(literal, pool.literal(":")) : literal);
     }
   }
@@ -195,8 +207,11 @@ void JsonMachine::leave(const Config& at, std::vector<Config>& out) {
     const Mode mode = frame(at.context).mode;
     if (tag == kSpaceTag) {
       const bool is_key = (mode == Mode::object_first || mode == Mode::object_key) && remembers_keys(frame(at.context));
-      const bool is_item = (mode == Mode::array_first || mode == Mode::array_value) && remembers_items(frame(at.context));
-      out.push_back({.lex = body(at.context), .context = at.context, .capture = is_key || is_item ? open_capture(at.capture) : at.capture});
+      const bool is_item =
+          (mode == Mode::array_first || mode == Mode::array_value) && remembers_items(frame(at.context));
+      out.push_back({.lex = body(at.context),
+                     .context = at.context,
+                     .capture = is_key || is_item ? open_capture(at.capture) : at.capture});
       continue;
     }
     switch (mode) {
@@ -256,7 +271,8 @@ void JsonMachine::leave_value(const Config& at, uint32_t tag, std::vector<Config
   }
   const Frame& value = frame(id);
   const Plan& child = (*plans_)[children_[value.child].plan];
-  const Verdicts verdicts = value.child_must_hold ? Verdicts(child.obligations.size(), Tri::yes) : child.classes[tag - kFirstTag].verdicts;
+  const Verdicts verdicts =
+      value.child_must_hold ? Verdicts(child.obligations.size(), Tri::yes) : child.classes[tag - kFirstTag].verdicts;
   if (value.mode == Mode::root_value) {
     finish(id, 0, out);
   } else {
@@ -290,7 +306,7 @@ void JsonMachine::leave_key(const Config& at, uint32_t tag, std::vector<Config>&
     }
     next = at_extra(skipped, tag - kExtraTag);
   } else {
-    for (uint32_t key = skipped.position; key < tag - kFirstTag; ++key) skip_key(skipped, key);
+    for (uint32_t key = skipped.position; key < tag - kFirstTag && !is_any_order(); ++key) skip_key(skipped, key);
     next = at_key(skipped, tag - kFirstTag);
   }
   if (!next) return;

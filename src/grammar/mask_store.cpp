@@ -67,7 +67,8 @@ const MaskStore::Pieces& MaskStore::pieces(NodeSetId nodes, LexId lex, ContextId
       // The tokens that end where the terminal does.
       for (const uint32_t node : node_sets_[exit.nodes]) {
         const auto trie = vocabulary_->nodes();
-        const auto tokens = vocabulary_->trie_tokens().subspan(trie[node].tokens_from, trie[node + 1].tokens_from - trie[node].tokens_from);
+        const auto tokens = vocabulary_->trie_tokens().subspan(trie[node].tokens_from,
+                                                               trie[node + 1].tokens_from - trie[node].tokens_from);
         result->tokens.insert(result->tokens.end(), tokens.begin(), tokens.end());
       }
     }
@@ -86,7 +87,8 @@ const MaskStore::Pieces& MaskStore::pieces(NodeSetId nodes, LexId lex, ContextId
 const MaskStore::Walk& MaskStore::walk(NodeSetId nodes, LexId lex) {
   const uint64_t key = pair_key(nodes, lex);
   if (const auto found = walks_.find(key); found != walks_.end()) return *found->second;
-  auto result = std::make_unique<Walk>(nodes == kRoots ? walk_root(lex) : walk_nodes(std::vector(node_sets_[nodes]), lex));
+  auto result =
+      std::make_unique<Walk>(nodes == kRoots ? walk_root(lex) : walk_nodes(std::vector(node_sets_[nodes]), lex));
   bytes_ += 128 + result->tokens.size() * sizeof(TokenId) + result->exits.size() * sizeof(Exit);
   return *(walks_[key] = std::move(result));
 }
@@ -130,25 +132,83 @@ void MaskStore::traverse(uint32_t root, LexId lex, const Accept& accept, const C
   }
 }
 
+SharedMask MaskStore::walk_all(LexId lex) {
+  SharedMask mask{.tokens = TokenBits(vocabulary_->mask_words()), .complete = {}};
+  const auto trie_tokens = vocabulary_->trie_tokens();
+  traverse(
+      vocabulary_->short_root(), lex,
+      [&](uint32_t from, uint32_t to) {
+        for (uint32_t i = from; i < to; ++i) set_bit(mask.tokens, trie_tokens[i]);
+      },
+      [&](LexId, uint32_t node) { mask.complete.push_back(node); });
+  return mask;
+}
+
+// As walk_all, where the mask of `other` is known: below a node at which both stand in one state nothing differs.
+SharedMask MaskStore::walk_beside(LexId lex, LexId other, const SharedMask& other_mask) {
+  struct Pair {
+    LexId mine, theirs;
+  };
+  Lexicon& lexicon = machine_.lexicon();
+  const auto nodes = vocabulary_->nodes();
+  const auto trie_tokens = vocabulary_->trie_tokens();
+  SharedMask mask{.tokens = other_mask.tokens, .complete = {}};
+  const auto clear = [&](uint32_t from, uint32_t to) {
+    for (uint32_t i = from; i < to; ++i) mask.tokens[trie_tokens[i] >> 6] &= ~(uint64_t{1} << (trie_tokens[i] & 63));
+  };
+  std::array<Pair, Vocabulary::kShortBytes + 1> path{};
+  path[0] = {lex, other};
+  size_t theirs_from = 0;  // of other_mask.complete
+  const auto copy_complete = [&](uint32_t from, uint32_t to, bool keep) {
+    for (; theirs_from < other_mask.complete.size() && other_mask.complete[theirs_from] < to; ++theirs_from) {
+      if (keep && other_mask.complete[theirs_from] >= from) mask.complete.push_back(other_mask.complete[theirs_from]);
+    }
+  };
+  const uint32_t root = vocabulary_->short_root();
+  const uint32_t end = nodes[root].end;
+  for (uint32_t at = root + 1; at < end;) {
+    const TrieNode& node = nodes[at];
+    const Pair above = path[node.depth - 1U];
+    const LexId mine = lexicon.row(above.mine)[node.byte];
+    const LexId theirs = above.theirs == kDead ? kDead : lexicon.row(above.theirs)[node.byte];
+    if (mine == theirs) {
+      copy_complete(at, node.end, true);
+      at = node.end;
+      continue;
+    }
+    copy_complete(at, at + 1, false);
+    if (mine != kDead && lexicon.is_complete(mine)) mask.complete.push_back(at);
+    if (mine == kDead || !lexicon.goes_on(mine)) {
+      clear(node.tokens_from, nodes[node.end].tokens_from);
+      copy_complete(at, node.end, false);
+      at = node.end;
+      continue;
+    }
+    for (uint32_t i = node.tokens_from; i < nodes[at + 1].tokens_from; ++i) set_bit(mask.tokens, trie_tokens[i]);
+    path[node.depth] = {mine, theirs};
+    ++at;
+  }
+  return mask;
+}
+
+std::shared_ptr<const SharedMask> MaskStore::shared_mask(LexId lex) {
+  constexpr uint8_t kProbe = 0x7F;  // a character that few languages single out
+  Lexicon& lexicon = machine_.lexicon();
+  const uint64_t key = lexicon.content_hash(lex);
+  if (auto found = vocabulary_->find_mask(key)) return found;
+  const LexId other = lexicon.goes_on(lex) ? lexicon.step(lex, kProbe) : kDead;
+  const bool is_loop = other != kDead && other != lex && lexicon.step(other, kProbe) == other;
+  auto mask =
+      std::make_shared<const SharedMask>(is_loop ? walk_beside(lex, other, *shared_mask(other)) : walk_all(lex));
+  vocabulary_->keep_mask(key, mask);
+  return mask;
+}
+
 MaskStore::Walk MaskStore::walk_root(LexId lex) {
   Walk result;
   Lexicon& lexicon = machine_.lexicon();
-  const LexId short_lex = lexicon.saturated(lex, Vocabulary::kShortBytes);
-  const uint64_t key = lexicon.content_hash(short_lex);
+  result.shared = shared_mask(lexicon.saturated(lex, Vocabulary::kShortBytes));
   const auto trie_tokens = vocabulary_->trie_tokens();
-  result.shared = vocabulary_->find_mask(key);
-  if (!result.shared) {
-    auto mask = std::make_shared<SharedMask>();
-    mask->tokens.resize(vocabulary_->mask_words());
-    traverse(
-        vocabulary_->short_root(), short_lex,
-        [&](uint32_t from, uint32_t to) {
-          for (uint32_t i = from; i < to; ++i) set_bit(mask->tokens, trie_tokens[i]);
-        },
-        [&](LexId, uint32_t node) { mask->complete.push_back(node); });
-    result.shared = mask;
-    vocabulary_->keep_mask(key, std::move(mask));
-  }
   std::vector<std::pair<LexId, uint32_t>> found;
   std::string_view previous;
   std::array<LexId, Vocabulary::kShortBytes + 1> states{};
@@ -156,13 +216,16 @@ MaskStore::Walk MaskStore::walk_root(LexId lex) {
   for (const uint32_t node : result.shared->complete) {
     const std::string_view path = vocabulary_->path(node);
     const auto common = static_cast<size_t>(std::ranges::mismatch(previous, path).in1 - previous.begin());
-    for (size_t i = common; i < path.size(); ++i) states[i + 1] = lexicon.step(states[i], static_cast<uint8_t>(path[i]));
+    for (size_t i = common; i < path.size(); ++i)
+      states[i + 1] = lexicon.step(states[i], static_cast<uint8_t>(path[i]));
     previous = path;
     if (lexicon.is_complete(states[path.size()])) found.emplace_back(states[path.size()], node);
   }
   traverse(
       vocabulary_->long_root(), lex,
-      [&](uint32_t from, uint32_t to) { result.tokens.insert(result.tokens.end(), trie_tokens.begin() + from, trie_tokens.begin() + to); },
+      [&](uint32_t from, uint32_t to) {
+        result.tokens.insert(result.tokens.end(), trie_tokens.begin() + from, trie_tokens.begin() + to);
+      },
       [&](LexId state, uint32_t node) { found.emplace_back(state, node); });
   group_exits(found, result);
   return result;
@@ -175,7 +238,9 @@ MaskStore::Walk MaskStore::walk_nodes(const std::vector<uint32_t>& nodes, LexId 
   for (const uint32_t root : nodes) {
     traverse(
         root, lex,
-        [&](uint32_t from, uint32_t to) { result.tokens.insert(result.tokens.end(), trie_tokens.begin() + from, trie_tokens.begin() + to); },
+        [&](uint32_t from, uint32_t to) {
+          result.tokens.insert(result.tokens.end(), trie_tokens.begin() + from, trie_tokens.begin() + to);
+        },
         [&](LexId state, uint32_t node) { found.emplace_back(state, node); });
   }
   group_exits(found, result);

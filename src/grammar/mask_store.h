@@ -47,6 +47,9 @@ class MaskStore {
 
   const Walk& walk(NodeSetId nodes, LexId lex);
   Walk walk_root(LexId lex);
+  std::shared_ptr<const SharedMask> shared_mask(LexId lex);
+  SharedMask walk_all(LexId lex);
+  SharedMask walk_beside(LexId lex, LexId other, const SharedMask& other_mask);
   Walk walk_nodes(const std::vector<uint32_t>& nodes, LexId lex);
   template <typename Accept, typename Complete>
   void traverse(uint32_t root, LexId lex, const Accept& accept, const Complete& complete);
@@ -70,7 +73,10 @@ class MaskStore {
   };
   struct PieceHash {
     size_t operator()(const PieceKey& key) const {
-      return ((uint64_t{key.context} * 0x9E3779B97F4A7C15ULL) ^ (uint64_t{key.lex} * 0xC2B2AE3D27D4EB4FULL) ^ key.nodes) * 0xD6E8FEB86659FD93ULL >> 7;
+      return ((uint64_t{key.context} * 0x9E3779B97F4A7C15ULL) ^ (uint64_t{key.lex} * 0xC2B2AE3D27D4EB4FULL) ^
+              key.nodes) *
+                 0xD6E8FEB86659FD93ULL >>
+             7;
     }
   };
   std::unordered_map<PieceKey, std::unique_ptr<Pieces>, PieceHash> pieces_;

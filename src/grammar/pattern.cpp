@@ -16,7 +16,7 @@ struct Syntax {
   CharSet chars;
   std::vector<std::unique_ptr<Syntax>> parts;
   uint32_t min = 0, max = 0;
-  bool is_negative = false;  // of a look-ahead
+  bool is_negative = false;    // of a look-ahead
   bool has_assertion = false;  // an anchor or a look-ahead at any depth
   bool has_start = false;      // an at_start at any depth
 };
@@ -26,7 +26,17 @@ using Kind = Syntax::Kind;
 CharSet digits() { return CharSet().add('0', '9'); }
 CharSet word_chars() { return CharSet().add('0', '9').add('A', 'Z').add('_').add('a', 'z'); }
 CharSet spaces() {
-  return CharSet().add(9, 13).add(' ').add(0xA0).add(0x1680).add(0x2000, 0x200A).add(0x2028, 0x2029).add(0x202F).add(0x205F).add(0x3000).add(0xFEFF);
+  return CharSet()
+      .add(9, 13)
+      .add(' ')
+      .add(0xA0)
+      .add(0x1680)
+      .add(0x2000, 0x200A)
+      .add(0x2028, 0x2029)
+      .add(0x202F)
+      .add(0x205F)
+      .add(0x3000)
+      .add(0xFEFF);
 }
 CharSet line_ends() { return CharSet().add('\n').add('\r').add(0x2028, 0x2029); }
 
@@ -42,7 +52,8 @@ class PatternParser {
 
  private:
   Error refuse(std::string_view what) const {
-    return fail(ErrorCode::invalid_request, "pattern", "{} at byte {} of the pattern {}", what, at_, text_.substr(0, 200));
+    return fail(ErrorCode::invalid_request, "pattern", "{} at byte {} of the pattern {}", what, at_,
+                text_.substr(0, 200));
   }
   bool is_at(char c) const { return at_ < text_.size() && text_[at_] == c; }
   bool is_at(std::string_view s) const { return text_.substr(at_, s.size()) == s; }
@@ -131,9 +142,11 @@ class PatternParser {
       }
       take("?");  // a lazy repeat has the same language
       if (min > max) return refuse("repeat counts out of order");
-      if (min > limits_.repeat_max || (max != kUnbounded && max > limits_.repeat_max)) return refuse("repeat count too large");
+      if (min > limits_.repeat_max || (max != kUnbounded && max > limits_.repeat_max))
+        return refuse("repeat count too large");
       if (min == 1 && max == 1) continue;
-      if (part->has_assertion && !(min == 0 && max == 1)) return refuse("an anchor or look-ahead inside a repeat is not supported");
+      if (part->has_assertion && !(min == 0 && max == 1))
+        return refuse("an anchor or look-ahead inside a repeat is not supported");
       auto repeat = make(Kind::repeat);
       repeat->min = min;
       repeat->max = max;
@@ -184,7 +197,10 @@ class PatternParser {
     for (size_t i = 0; i < digits_count; ++i, ++at_) {
       if (at_ >= text_.size()) return std::nullopt;
       const char c = text_[at_];
-      const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      const int digit = c >= '0' && c <= '9'   ? c - '0'
+                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                               : -1;
       if (digit < 0) return std::nullopt;
       value = value * 16 + static_cast<char32_t>(digit);
     }
@@ -256,7 +272,8 @@ class PatternParser {
     const size_t start = at_;
     at_ += 2;
     const auto second = hex(4);
-    if (second && *second >= 0xDC00 && *second <= 0xDFFF) return 0x10000 + ((*first - 0xD800) << 10) + (*second - 0xDC00);
+    if (second && *second >= 0xDC00 && *second <= 0xDFFF)
+      return 0x10000 + ((*first - 0xD800) << 10) + (*second - 0xDC00);
     at_ = start;
     return *first;
   }
@@ -335,7 +352,8 @@ class PatternParser {
 // text (an end anchor, a look-ahead) is an intersection with the continuation.
 class LanguageBuilder {
  public:
-  LanguageBuilder(RegexPool& pool, Spelling spelling) : pool_(pool), spelling_(spelling), any_(pool.repeat(spell(pool, CharSet::all(), spelling), 0, kUnbounded)) {}
+  LanguageBuilder(RegexPool& pool, Spelling spelling)
+      : pool_(pool), spelling_(spelling), any_(pool.repeat(spell(pool, CharSet::all(), spelling), 0, kUnbounded)) {}
 
   RegexId any_text() const { return any_; }
 
@@ -345,7 +363,8 @@ class LanguageBuilder {
       case Kind::sequence: return sequence(node, 0, then, is_start);
       case Kind::choice: {
         std::vector<RegexId> branches;
-        for (const auto& part : node.parts) branches.push_back(node.has_assertion ? build(*part, then, is_start) : plain(*part));
+        for (const auto& part : node.parts)
+          branches.push_back(node.has_assertion ? build(*part, then, is_start) : plain(*part));
         const RegexId all = pool_.any_of(std::move(branches));
         return node.has_assertion ? all : pool_.concat(all, then);
       }
@@ -390,9 +409,11 @@ class LanguageBuilder {
 
 }  // namespace
 
-Result<RegexId> parse_pattern(RegexPool& pool, std::string_view pattern, const PatternOptions& options, const PatternLimits& limits) {
+Result<RegexId> parse_pattern(RegexPool& pool, std::string_view pattern, const PatternOptions& options,
+                              const PatternLimits& limits) {
   if (pattern.size() > limits.bytes_max) {
-    return fail(ErrorCode::resource_exhausted, "pattern", "a pattern has at most {} bytes, this one {}", limits.bytes_max, pattern.size());
+    return fail(ErrorCode::resource_exhausted, "pattern", "a pattern has at most {} bytes, this one {}",
+                limits.bytes_max, pattern.size());
   }
   MLXS_TRY(const auto syntax, PatternParser(pattern, limits).parse());
   LanguageBuilder builder(pool, options.spelling);

@@ -1,6 +1,7 @@
 #include "grammar/regex_pool.h"
 
 #include <algorithm>
+#include <queue>
 #include <unordered_map>
 
 namespace mlxserving::grammar {
@@ -32,9 +33,10 @@ void append_move(std::vector<Move>& moves, uint8_t lo, uint8_t hi, RegexId to) {
 }  // namespace
 
 RegexPool::RegexPool(const Limits& limits) : limits_(limits), table_(1024, 0) {
-  nodes_.push_back({.kind = Kind::nothing, .emptiness = Emptiness::empty});
+  nodes_.push_back({.kind = Kind::nothing, .emptiness = Emptiness::empty, .shortest = kUnbounded});
   nodes_.push_back({.kind = Kind::empty, .nullable = true, .emptiness = Emptiness::inhabited, .content = 1});
-  nodes_.push_back({.kind = Kind::negate, .nullable = true, .emptiness = Emptiness::inhabited, .a = kNothing, .content = 2});
+  nodes_.push_back(
+      {.kind = Kind::negate, .nullable = true, .emptiness = Emptiness::inhabited, .a = kNothing, .content = 2});
 }
 
 uint64_t RegexPool::content_of(const Node& node) const {
@@ -60,17 +62,43 @@ uint64_t RegexPool::content_of(const Node& node) const {
     case Kind::number: {
       const NumberSpec& spec = specs_[node.a];
       const NumberState& state = number_states_[node.b];
-      for (const uint64_t part : {hash_of(spec.min), hash_of(spec.max), uint64_t{spec.min_excluded}, uint64_t{spec.max_excluded},
-                                  uint64_t{spec.integer}, spec.divisor, static_cast<uint64_t>(spec.divisor_scale),
-                                  static_cast<uint64_t>(state.phase), uint64_t{state.negative}, uint64_t{state.nonzero},
-                                  static_cast<uint64_t>(state.min_order + 1), static_cast<uint64_t>(state.max_order + 1),
-                                  uint64_t{state.digits}, state.remainder}) {
+      for (const uint64_t part :
+           {hash_of(spec.min), hash_of(spec.max), uint64_t{spec.min_excluded}, uint64_t{spec.max_excluded},
+            uint64_t{spec.integer}, spec.divisor, static_cast<uint64_t>(spec.divisor_scale),
+            static_cast<uint64_t>(state.phase), uint64_t{state.negative}, uint64_t{state.nonzero},
+            static_cast<uint64_t>(state.min_order + 1), static_cast<uint64_t>(state.max_order + 1),
+            uint64_t{state.digits}, state.remainder}) {
         hash = mix(hash, part);
       }
       break;
     }
   }
   return hash;
+}
+
+uint32_t RegexPool::shortest_of(const Node& node) const {
+  const auto capped = [](uint64_t bytes) { return static_cast<uint32_t>(std::min<uint64_t>(bytes, kUnbounded - 1)); };
+  switch (node.kind) {
+    case Kind::nothing:
+    case Kind::empty: return 0;
+    case Kind::set: return 1;
+    case Kind::literal: return node.b;
+    case Kind::concat: return capped(uint64_t{nodes_[node.a].shortest} + nodes_[node.b].shortest);
+    case Kind::any_of: {
+      uint32_t least = kUnbounded - 1;
+      for (const RegexId child : children(node)) least = std::min(least, nodes_[child].shortest);
+      return least;
+    }
+    case Kind::all_of: {
+      uint32_t most = 0;
+      for (const RegexId child : children(node)) most = std::max(most, nodes_[child].shortest);
+      return most;
+    }
+    case Kind::repeat: return capped(uint64_t{node.min} * nodes_[node.a].shortest);
+    case Kind::negate:
+    case Kind::number: return node.nullable ? 0 : 1;
+  }
+  return 0;
 }
 
 bool RegexPool::is_same(const Node& x, const Node& y) const {
@@ -106,6 +134,7 @@ RegexId RegexPool::intern(Node node) {
     exhausted_ = true;
     return kNothing;
   }
+  node.shortest = shortest_of(node);
   const auto id = static_cast<RegexId>(nodes_.size());
   nodes_.push_back(node);
   table_[slot] = id;
@@ -211,7 +240,8 @@ RegexId RegexPool::any_of(std::vector<RegexId> parts) {
     nullable = nullable || nodes_[part].nullable;
   }
   if (parts.size() > 1 && parts.front() == kEmptyText) {
-    const bool needless = std::any_of(parts.begin() + 1, parts.end(), [&](RegexId part) { return nodes_[part].nullable; });
+    const bool needless =
+        std::any_of(parts.begin() + 1, parts.end(), [&](RegexId part) { return nodes_[part].nullable; });
     if (needless) parts.erase(parts.begin());
   }
   if (parts.empty()) return kNothing;
@@ -235,7 +265,8 @@ bool RegexPool::keep_literals_only(std::vector<RegexId>& parts, RegexId& result)
   if (finite == parts.end()) return false;
   const RegexId chosen = *finite;
   std::vector<RegexId> literals{chosen};
-  if (nodes_[chosen].kind == Kind::any_of) literals.assign(children(nodes_[chosen]).begin(), children(nodes_[chosen]).end());
+  if (nodes_[chosen].kind == Kind::any_of)
+    literals.assign(children(nodes_[chosen]).begin(), children(nodes_[chosen]).end());
   std::erase(parts, chosen);
   std::erase_if(literals, [&](RegexId literal) {
     const std::string value(nodes_[literal].kind == Kind::empty ? std::string_view() : text(nodes_[literal]));
@@ -276,7 +307,12 @@ RegexId RegexPool::repeat(RegexId part, uint32_t min, uint32_t max) {
   if (node.nullable) min = 0;
   if (part == kAnything) return kAnything;
   if (node.kind == Kind::repeat && node.min == 0 && node.max == kUnbounded) return part;
-  return intern({.kind = Kind::repeat, .nullable = min == 0, .may_be_empty = node.may_be_empty, .a = part, .min = min, .max = max});
+  return intern({.kind = Kind::repeat,
+                 .nullable = min == 0,
+                 .may_be_empty = node.may_be_empty,
+                 .a = part,
+                 .min = min,
+                 .max = max});
 }
 
 RegexId RegexPool::number_at(uint32_t spec, const NumberState& state) {
@@ -339,7 +375,8 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
     case Kind::set: {
       const ByteSet set = sets_[node.a];
       for (unsigned byte = 0; byte < 256; ++byte) {
-        if (set.has(static_cast<uint8_t>(byte))) append_move(result, static_cast<uint8_t>(byte), static_cast<uint8_t>(byte), kEmptyText);
+        if (set.has(static_cast<uint8_t>(byte)))
+          append_move(result, static_cast<uint8_t>(byte), static_cast<uint8_t>(byte), kEmptyText);
       }
       break;
     }
@@ -380,7 +417,8 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
       const std::vector<Move> positive(inner.begin(), inner.end());
       unsigned next = 0;
       for (const Move& move : positive) {
-        if (next < move.lo) append_move(result, static_cast<uint8_t>(next), static_cast<uint8_t>(move.lo - 1), kAnything);
+        if (next < move.lo)
+          append_move(result, static_cast<uint8_t>(next), static_cast<uint8_t>(move.lo - 1), kAnything);
         append_move(result, move.lo, move.hi, negate(move.to));
         next = move.hi + 1U;
       }
@@ -390,7 +428,8 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
     case Kind::repeat: {
       const auto inner = moves(node.a);
       const std::vector<Move> first(inner.begin(), inner.end());
-      const RegexId rest = repeat(node.a, node.min == 0 ? 0 : node.min - 1, node.max == kUnbounded ? kUnbounded : node.max - 1);
+      const RegexId rest =
+          repeat(node.a, node.min == 0 ? 0 : node.min - 1, node.max == kUnbounded ? kUnbounded : node.max - 1);
       for (const Move& move : first) append_move(result, move.lo, move.hi, concat(move.to, rest));
       break;
     }
@@ -398,7 +437,8 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
       static constexpr std::string_view kBytes = "-.0123456789";
       for (const char c : kBytes) {
         const auto byte = static_cast<uint8_t>(c);
-        if (const auto next = step(specs_[node.a], number_states_[node.b], byte)) append_move(result, byte, byte, number_at(node.a, *next));
+        if (const auto next = step(specs_[node.a], number_states_[node.b], byte))
+          append_move(result, byte, byte, number_at(node.a, *next));
       }
       break;
     }
@@ -443,36 +483,44 @@ bool RegexPool::is_empty(RegexId id) {
   return !explore(id);
 }
 
-// Depth first through the derivatives for one that is nullable; remembers what it learned of all it saw.
+// Searches the derivatives for one that is nullable, nearest to its end first, and remembers what it learned of all it
+// saw.
 bool RegexPool::explore(RegexId start) {
+  struct Open {
+    uint32_t shortest, depth;
+    RegexId id;
+    bool operator<(const Open& other) const {
+      return shortest != other.shortest ? shortest > other.shortest : depth > other.depth;
+    }
+  };
   std::unordered_map<RegexId, RegexId> parent{{start, start}};
-  std::vector<RegexId> open{start};
+  std::priority_queue<Open> open;
+  open.push({nodes_[start].shortest, 0, start});
+  const auto note_path = [&](RegexId at) {
+    for (;; at = parent[at]) {
+      nodes_[at].emptiness = Emptiness::inhabited;
+      if (at == start) return;
+    }
+  };
   while (!open.empty() && parent.size() < kEmptinessSteps && !exhausted_) {
-    const RegexId at = open.back();
-    open.pop_back();
-    const Node& node = nodes_[at];
+    const Open at = open.top();
+    open.pop();
+    const Node& node = nodes_[at.id];
     if (node.emptiness == Emptiness::empty) continue;
-    if (node.nullable || node.emptiness == Emptiness::inhabited || (!node.may_be_empty && at != kNothing)) {
-      for (RegexId on_path = at; nodes_[on_path].emptiness != Emptiness::inhabited; on_path = parent[on_path]) {
-        nodes_[on_path].emptiness = Emptiness::inhabited;
-      }
-      for (RegexId on_path = parent[at]; nodes_[on_path].emptiness != Emptiness::inhabited; on_path = parent[on_path]) {
-        nodes_[on_path].emptiness = Emptiness::inhabited;
-      }
-      nodes_[start].emptiness = Emptiness::inhabited;
+    if (node.nullable || node.emptiness == Emptiness::inhabited || !node.may_be_empty) {
+      note_path(at.id);
       return true;
     }
-    for (const Move& move : moves(at)) {
-      if (parent.emplace(move.to, at).second) open.push_back(move.to);
+    for (const Move& move : moves(at.id)) {
+      if (parent.emplace(move.to, at.id).second) open.push({nodes_[move.to].shortest, at.depth + 1, move.to});
     }
   }
-  const bool is_decided = open.empty() && !exhausted_;
-  if (is_decided) {
-    for (const auto& [seen, from] : parent) nodes_[seen].emptiness = Emptiness::empty;
-  } else {
+  if (!open.empty() || exhausted_) {
     nodes_[start].emptiness = Emptiness::inhabited;
+    return true;
   }
-  return !is_decided;
+  for (const auto& [seen, from] : parent) nodes_[seen].emptiness = Emptiness::empty;
+  return false;
 }
 
 RegexId RegexPool::saturated(RegexId id, uint32_t bytes_max) {

@@ -16,9 +16,9 @@ namespace mlxserving::grammar {
 
 using RegexId = uint32_t;
 
-constexpr RegexId kNothing = 0;   // no string
-constexpr RegexId kEmptyText = 1; // the empty string only
-constexpr RegexId kAnything = 2;  // every string
+constexpr RegexId kNothing = 0;    // no string
+constexpr RegexId kEmptyText = 1;  // the empty string only
+constexpr RegexId kAnything = 2;   // every string
 constexpr uint32_t kUnbounded = UINT32_MAX;
 
 // Where the bytes lo..hi lead.
@@ -62,8 +62,9 @@ class RegexPool {
   bool is_empty(RegexId id);
   // Whether the language is a finite list of literals; gives how many, else 0.
   size_t literal_count(RegexId id) const;
-  // `id` with the repeats that text of `bytes_max` bytes cannot exhaust made unbounded: equal for such text, its prefixes
-  // too. Inside an intersection or a complement nothing changes: there a bound may decide what can go on at all.
+  // `id` with the repeats that text of `bytes_max` bytes cannot exhaust made unbounded: equal for such text, its
+  // prefixes too. Inside an intersection or a complement nothing changes: there a bound may decide what can go on at
+  // all.
   RegexId saturated(RegexId id, uint32_t bytes_max);
   // A hash of the content, equal across pools.
   uint64_t content_hash(RegexId id) const { return nodes_[id].content; }
@@ -83,12 +84,14 @@ class RegexPool {
     uint32_t a = 0, b = 0;      // children; of a list: where in children_ and how many; of a literal: where and bytes
     uint32_t min = 0, max = 0;  // of a repeat
     uint32_t moves_at = UINT32_MAX, moves_count = 0;
+    uint32_t shortest = 0;  // no text of fewer bytes is in the language
     uint64_t content = 0;
   };
 
   RegexId intern(Node node);
   bool is_same(const Node& x, const Node& y) const;
   uint64_t content_of(const Node& node) const;
+  uint32_t shortest_of(const Node& node) const;
   void grow_table();
   RegexId list(Kind kind, std::vector<RegexId> parts, bool nullable);
   std::span<const RegexId> children(const Node& node) const { return {children_.data() + node.a, node.b}; }

@@ -22,7 +22,12 @@ std::string escaped(std::string_view key) {
 std::string percent_decoded(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
-    const auto hex = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+    const auto hex = [](char c) {
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
+    };
     if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
       out += static_cast<char>(hex(text[i + 1]) * 16 + hex(text[i + 2]));
       i += 2;
@@ -85,13 +90,16 @@ class SchemaReader {
   static Error refuse(const Place& at, std::string_view keyword, fmt::format_string<Args...> text, Args&&... args) {
     std::string pointer = at.pointer;
     if (!keyword.empty()) pointer += "/" + std::string(keyword);
-    return {ErrorCode::invalid_request, fmt::format("{}: ", pointer.empty() ? "/" : pointer) + fmt::format(text, std::forward<Args>(args)...), pointer};
+    return {ErrorCode::invalid_request,
+            fmt::format("{}: ", pointer.empty() ? "/" : pointer) + fmt::format(text, std::forward<Args>(args)...),
+            pointer};
   }
 
   void find_draft() {
     if (!document_.is_object() || !document_.contains("$schema") || !document_["$schema"].is_string()) return;
     const std::string uri = document_["$schema"].get<std::string>();
-    for (const auto& [name, draft] : {std::pair{"draft-03", 3}, {"draft-04", 4}, {"draft-06", 6}, {"draft-07", 7}, {"2019-09", 2019}}) {
+    for (const auto& [name, draft] :
+         {std::pair{"draft-03", 3}, {"draft-04", 4}, {"draft-06", 6}, {"draft-07", 7}, {"2019-09", 2019}}) {
       if (uri.find(name) != std::string::npos) draft_ = draft;
     }
   }
@@ -102,14 +110,16 @@ class SchemaReader {
     if (!json.is_object()) return refuse(at, "", "a schema is an object or a boolean, found {}", json.type_name());
     if (json.empty()) return kTrueSchema;
     if (const auto found = seen_.find(&json); found != seen_.end()) return found->second;
-    if (graph_.schemas_.size() >= limits_.schemas_max) return refuse(at, "", "more than {} subschemas", limits_.schemas_max);
+    if (graph_.schemas_.size() >= limits_.schemas_max)
+      return refuse(at, "", "more than {} subschemas", limits_.schemas_max);
     if (depth_ >= limits_.depth_max * 4) return refuse(at, "", "schemas nest too deep");
     const auto id = static_cast<SchemaId>(graph_.schemas_.size());
     graph_.schemas_.emplace_back();
     seen_.emplace(&json, id);
     ++depth_;
     Place place = at;
-    if (const std::string own = own_id(json); !own.empty() && own.front() != '#' && !(draft_ <= 7 && json.contains("$ref"))) {
+    if (const std::string own = own_id(json);
+        !own.empty() && own.front() != '#' && !(draft_ <= 7 && json.contains("$ref"))) {
       place.base = joined(at.base, own);
       bases_.emplace(place.base.substr(0, place.base.find('#')), &json);
     }
@@ -123,7 +133,8 @@ class SchemaReader {
 
   std::string own_id(const Json& json) const {
     for (const char* keyword : {"$id", "id"}) {
-      if (const auto found = json.find(keyword); found != json.end() && found->is_string()) return found->get<std::string>();
+      if (const auto found = json.find(keyword); found != json.end() && found->is_string())
+        return found->get<std::string>();
     }
     return {};
   }
@@ -195,8 +206,14 @@ class SchemaReader {
   }
 
   static Result<uint8_t> kind_named(const Place& at, const Json& name) {
-    static constexpr std::array<std::pair<std::string_view, uint8_t>, 8> kNames = {{{"null", kNull}, {"boolean", kBoolean}, {"integer", kNumber},
-        {"number", kNumber}, {"string", kString}, {"array", kArray}, {"object", kObject}, {"any", kAnyKind}}};
+    static constexpr std::array<std::pair<std::string_view, uint8_t>, 8> kNames = {{{"null", kNull},
+                                                                                    {"boolean", kBoolean},
+                                                                                    {"integer", kNumber},
+                                                                                    {"number", kNumber},
+                                                                                    {"string", kString},
+                                                                                    {"array", kArray},
+                                                                                    {"object", kObject},
+                                                                                    {"any", kAnyKind}}};
     if (name.is_string()) {
       for (const auto& [text, kind] : kNames) {
         if (text == name.get_ref<const std::string&>() && text != "any") return kind;
@@ -289,7 +306,9 @@ class SchemaReader {
     return one_of_values(at, out, json);
   }
 
-  Result<void> constant(const Place& at, Schema& out) { return one_of_values(at, out, Json::array({(*at.json)["const"]})); }
+  Result<void> constant(const Place& at, Schema& out) {
+    return one_of_values(at, out, Json::array({(*at.json)["const"]}));
+  }
 
   const Json* follow(const Json* from, std::string_view pointer, std::string& base) const {
     while (!pointer.empty()) {
@@ -310,7 +329,8 @@ class SchemaReader {
         if (from->is_object()) {
           if (const std::string own = own_id(*from); !own.empty() && own.front() != '#') base = joined(base, own);
         }
-      } else if (from->is_array() && !key.empty() && key.size() < 7 && std::ranges::all_of(key, [](char c) { return c >= '0' && c <= '9'; })) {
+      } else if (from->is_array() && !key.empty() && key.size() < 7 &&
+                 std::ranges::all_of(key, [](char c) { return c >= '0' && c <= '9'; })) {
         const size_t index = static_cast<size_t>(std::stoul(key));
         if (index >= from->size()) return nullptr;
         from = &(*from)[index];
@@ -363,14 +383,17 @@ class SchemaReader {
     if (const auto found = bases_.find(resource); found != bases_.end()) {
       if (fragment.empty() || fragment.front() == '/') {
         target = follow(found->second, fragment, base);
-      } else if (const auto anchor = anchors_.find(resource + "#" + percent_decoded(fragment)); anchor != anchors_.end()) {
+      } else if (const auto anchor = anchors_.find(resource + "#" + percent_decoded(fragment));
+                 anchor != anchors_.end()) {
         target = anchor->second;
       }
     } else {
       return refuse(at, keyword_, "{} is outside this document, and nothing is fetched", ref);
     }
     if (target == nullptr) return refuse(at, keyword_, "{} is not in this document", ref);
-    return schema({.json = target, .pointer = fragment.empty() || fragment.front() == '/' ? fragment : "#" + fragment, .base = base});
+    return schema({.json = target,
+                   .pointer = fragment.empty() || fragment.front() == '/' ? fragment : "#" + fragment,
+                   .base = base});
   }
 
   Result<void> reference(const Place& at, Schema& out) {
@@ -454,7 +477,8 @@ class SchemaReader {
     if (!json.is_string()) return refuse(at, "format", "must be a string");
     const auto found = format_pattern(json.get_ref<const std::string&>());
     if (!found) return {};
-    MLXS_TRY(const RegexId content, parse_pattern(pool_, *found, {.spelling = Spelling::json_string, .is_search = false}));
+    MLXS_TRY(const RegexId content,
+             parse_pattern(pool_, *found, {.spelling = Spelling::json_string, .is_search = false}));
     add_string(out, content);
     return {};
   }
@@ -538,7 +562,8 @@ class SchemaReader {
 
   Result<void> multiple_of(const Place& at, Schema& out) {
     MLXS_TRY(const auto value, decimal(at, "multipleOf"));
-    if (!set_divisor(out.number, value)) return refuse(at, "multipleOf", "must be positive with at most 17 digits, got {}", value.text());
+    if (!set_divisor(out.number, value))
+      return refuse(at, "multipleOf", "must be positive with at most 17 digits, got {}", value.text());
     out.has_number = true;
     return {};
   }
@@ -617,7 +642,8 @@ class SchemaReader {
     for (const auto& [name, value] : json.items()) {
       auto key = parse_pattern(pool_, name, {.spelling = Spelling::json_string});
       if (!key) return refuse(list, escaped(name), "{}", key.error().message);
-      MLXS_TRY(const SchemaId inner, schema({.json = &value, .pointer = list.pointer + "/" + escaped(name), .base = at.base}));
+      MLXS_TRY(const SchemaId inner,
+               schema({.json = &value, .pointer = list.pointer + "/" + escaped(name), .base = at.base}));
       out.pattern_properties.push_back({.key = *key, .pattern = name, .schema = inner});
     }
     return {};
@@ -633,7 +659,8 @@ class SchemaReader {
     if (!json.is_array()) return refuse(at, keyword, "must be an array of strings, got {}", to_text(json));
     for (const Json& name : json) {
       if (!name.is_string()) return refuse(at, keyword, "must be an array of strings");
-      if (std::ranges::find(result, name.get_ref<const std::string&>()) == result.end()) result.push_back(name.get<std::string>());
+      if (std::ranges::find(result, name.get_ref<const std::string&>()) == result.end())
+        result.push_back(name.get<std::string>());
     }
     return result;
   }
@@ -661,7 +688,8 @@ class SchemaReader {
         out.dependent_required.emplace_back(name, std::move(required));
         continue;
       }
-      MLXS_TRY(const SchemaId inner, schema({.json = &value, .pointer = list.pointer + "/" + escaped(name), .base = at.base}));
+      MLXS_TRY(const SchemaId inner,
+               schema({.json = &value, .pointer = list.pointer + "/" + escaped(name), .base = at.base}));
       out.in_place.push_back({.kind = InPlace::Kind::when_present, .schemas = {inner}, .key = name});
     }
     return {};
@@ -672,7 +700,8 @@ class SchemaReader {
     const std::string keyword = keyword_;
     if (draft_ < 2019) return {};
     if ((*at.json)[keyword] == true) return {};
-    for (const char* other : {"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies"}) {
+    for (const char* other : {"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if",
+                              "dependentSchemas", "dependencies"}) {
       if (at.json->contains(other)) return refuse(at, keyword, "not supported beside {}", other);
     }
     if (keyword == "unevaluatedItems") {
@@ -699,7 +728,8 @@ class SchemaReader {
 };
 
 Result<SchemaGraph> SchemaGraph::parse(std::string_view text, RegexPool& pool, const SchemaLimits& limits) {
-  MLXS_TRY(const Json document, parse_json(text, "schema", {.bytes_max = limits.bytes_max, .depth_max = limits.depth_max}));
+  MLXS_TRY(const Json document,
+           parse_json(text, "schema", {.bytes_max = limits.bytes_max, .depth_max = limits.depth_max}));
   SchemaGraph graph;
   SchemaReader reader(graph, document, pool, limits);
   MLXS_CHECKED(reader.read());

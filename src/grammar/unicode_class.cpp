@@ -13,10 +13,17 @@ struct LongName {
 };
 
 constexpr std::array kLongNames = {
-    LongName{"Letter", "L"},           LongName{"Mark", "M"},      LongName{"Number", "N"},
-    LongName{"Punctuation", "P"},      LongName{"Symbol", "S"},    LongName{"Separator", "Z"},
-    LongName{"Other", "C"},            LongName{"Alphabetic", "L"}, LongName{"Uppercase_Letter", "Lu"},
-    LongName{"Lowercase_Letter", "Ll"}, LongName{"Decimal_Number", "Nd"},
+    LongName{"Letter", "L"},
+    LongName{"Mark", "M"},
+    LongName{"Number", "N"},
+    LongName{"Punctuation", "P"},
+    LongName{"Symbol", "S"},
+    LongName{"Separator", "Z"},
+    LongName{"Other", "C"},
+    LongName{"Alphabetic", "L"},
+    LongName{"Uppercase_Letter", "Lu"},
+    LongName{"Lowercase_Letter", "Ll"},
+    LongName{"Decimal_Number", "Nd"},
 };
 
 }  // namespace
@@ -32,7 +39,9 @@ std::optional<CharSet> unicode_class(std::string_view name) {
   CharSet set;
   std::optional<char32_t> start;
   for (char32_t c = 0; c <= 0x110000; ++c) {
-    const bool is_in = c < 0x110000 && std::string_view(utf8proc_category_string(static_cast<utf8proc_int32_t>(c))).substr(0, name.size()) == name;
+    const bool is_in =
+        c < 0x110000 &&
+        std::string_view(utf8proc_category_string(static_cast<utf8proc_int32_t>(c))).substr(0, name.size()) == name;
     if (is_in && !start) start = c;
     if (!is_in && start) {
       set.add(*start, c - 1);

@@ -6,9 +6,11 @@
 
 namespace mlxserving::grammar {
 
-Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std::string> tokens, const Options& options) {
+Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std::string> tokens,
+                                                             const Options& options) {
   if (tokens.size() > kTokensMax) {
-    return fail(ErrorCode::invalid_request, "tokens", "a vocabulary has at most {} tokens, this one {}", kTokensMax, tokens.size());
+    return fail(ErrorCode::invalid_request, "tokens", "a vocabulary has at most {} tokens, this one {}", kTokensMax,
+                tokens.size());
   }
   std::shared_ptr<Vocabulary> vocabulary(new Vocabulary());
   vocabulary->bytes_.assign(tokens.begin(), tokens.end());
@@ -17,7 +19,9 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std
   vocabulary->end_tokens_ = options.end_tokens;
   for (const auto& ids : {options.end_tokens, options.special_tokens}) {
     for (const TokenId id : ids) {
-      if (id >= vocabulary->rows_) return fail(ErrorCode::invalid_request, "special_tokens", "token {} is outside the {} rows", id, vocabulary->rows_);
+      if (id >= vocabulary->rows_)
+        return fail(ErrorCode::invalid_request, "special_tokens", "token {} is outside the {} rows", id,
+                    vocabulary->rows_);
       if (id < tokens.size()) vocabulary->is_text_[id] = false;
     }
   }
@@ -31,7 +35,8 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std
   vocabulary->long_root_ = static_cast<uint32_t>(vocabulary->nodes_.size());
   vocabulary->add_trie(std::move(long_ids));
   // So that every node has a next one to end its tokens.
-  vocabulary->nodes_.push_back({.end = 0, .tokens_from = static_cast<uint32_t>(vocabulary->trie_tokens_.size()), .depth = 0, .byte = 0});
+  vocabulary->nodes_.push_back(
+      {.end = 0, .tokens_from = static_cast<uint32_t>(vocabulary->trie_tokens_.size()), .depth = 0, .byte = 0});
   return std::shared_ptr<const Vocabulary>(std::move(vocabulary));
 }
 
