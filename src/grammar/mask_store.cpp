@@ -248,7 +248,7 @@ MaskStore::Walk MaskStore::walk_nodes(const std::vector<uint32_t>& nodes, LexId 
 }
 
 void MaskStore::group_exits(std::vector<std::pair<LexId, uint32_t>>& found, Walk& result) {
-  std::ranges::stable_sort(found, {}, &std::pair<LexId, uint32_t>::first);
+  std::ranges::sort(found);
   for (size_t from = 0; from < found.size();) {
     size_t to = from;
     std::vector<uint32_t> nodes;
