@@ -23,6 +23,7 @@ constexpr Row kCommands[] = {
     {"quantize", "write a model with its matrices in fewer bits", declare_quantize},
     {"inspect", "show what a model is, what it needs, and what is wrong with it", declare_inspect},
     {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
+    {"template", "render a model's chat template over messages", declare_template},
     {nullptr, nullptr, nullptr},
 };
 
