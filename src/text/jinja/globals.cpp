@@ -33,6 +33,7 @@ Value global_range(Rendering& rendering, const Value&, const Arguments& argument
 std::shared_ptr<Dict> dict_of(Rendering& rendering, const char* name, const Arguments& arguments) {
   const Parameters given(name, {arguments.positional, {}}, {"mapping"}, 0);
   auto dict = std::make_shared<Dict>();
+  if (given[0].is_undefined()) raise_undefined(given[0]);
   if (given.has(0) && given[0].is(Kind::dict)) {
     for (const auto& [key, value] : given[0].as<Dict>().entries) dict->insert(key, value);
   } else if (given.has(0)) {

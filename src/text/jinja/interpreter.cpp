@@ -13,6 +13,12 @@
 namespace mlxserving::text::jinja {
 namespace {
 
+// The result of a filter or call block is printed as it is: only a string can be.
+void append_string(TextBuilder& out, const Value& value) {
+  if (!value.is_string()) raise(FaultKind::type_error, "expected str instance, {} found", type_name(value));
+  out.append(value.text());
+}
+
 // Sets a flag of the rendering for a scope.
 class AutoescapeScope {
  public:
@@ -311,7 +317,7 @@ Interpreter::Flow Interpreter::run_filter_block(const FilterBlock& stmt, Activat
   rendering_.charge_bytes(inner.size());
   const Value body = Value::string(inner.take(rendering_.autoescape));
   const Value result = eval_applied(static_cast<const Applied&>(*stmt.filter), at, &body);
-  out.append(*to_text(rendering_, result));
+  append_string(out, result);
   return Flow::next;
 }
 
@@ -343,7 +349,7 @@ void Interpreter::run_call_block(const CallBlock& stmt, Activation& at, TextBuil
   const Value caller = make_macro(stmt.signature, stmt.call ? "" : "caller", at);
   const Value result = stmt.call ? eval_call(static_cast<const Call&>(*stmt.call), at, &caller)
                                  : call_macro(caller.as<MacroValue>(), {});
-  out.append(*to_text(rendering_, result));
+  append_string(out, result);
 }
 
 namespace {
