@@ -288,7 +288,8 @@ Result<ChatTemplate> ChatTemplate::load(const std::string& directory) {
 std::vector<std::string> ChatTemplate::names() const {
   std::vector<std::string> names;
   for (const Named& each : templates_) names.push_back(each.name);
-  std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "default"; });
+  const auto first = std::find(names.begin(), names.end(), "default");
+  if (first != names.end()) std::rotate(names.begin(), first, first + 1);
   return names;
 }
 

@@ -16,7 +16,9 @@ namespace fs = std::filesystem;
 // A model directory of a test, removed at its end.
 class ModelDirectory {
  public:
-  ModelDirectory() : path_(fs::temp_directory_path() / fs::path(std::string("chat_template_") + ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
+  ModelDirectory()
+      : path_(fs::temp_directory_path() / fs::path(std::string("chat_template_") +
+                                                   ::testing::UnitTest::GetInstance()->current_test_info()->name())) {
     fs::remove_all(path_);
     fs::create_directories(path_);
   }
@@ -64,7 +66,8 @@ TEST(ChatTemplate, the_jinja_file_wins_over_every_configuration) {
 TEST(ChatTemplate, a_configuration_that_includes_the_file_is_the_file) {
   const ModelDirectory model;
   model.write("tokenizer_config.json", R"({"chat_template": "{% include 'chat_template.jinja' %}"})");
-  EXPECT_NE(text_of(ChatTemplate::load(model.path()), request_with(kHi)).find("has no chat template"), std::string::npos);
+  EXPECT_NE(text_of(ChatTemplate::load(model.path()), request_with(kHi)).find("has no chat template"),
+            std::string::npos);
   model.write("chat_template.jinja", "file");
   EXPECT_EQ(text_of(ChatTemplate::load(model.path()), request_with(kHi)), "file");
 }
@@ -129,15 +132,18 @@ TEST(ChatTemplate, the_generation_prompt_and_kwargs_reach_the_template) {
 }
 
 TEST(ChatTemplate, the_final_message_can_be_left_open) {
-  ChatRequest request = request_with(R"([{"role": "user", "content": "q"}, {"role": "assistant", "content": "The ans "}])");
+  ChatRequest request =
+      request_with(R"([{"role": "user", "content": "q"}, {"role": "assistant", "content": "The ans "}])");
   request.add_generation_prompt = false;
   request.continue_final_message = true;
-  EXPECT_EQ(text_of(ChatTemplate::parse(kChatMl, {}), request), "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nThe ans ");
+  EXPECT_EQ(text_of(ChatTemplate::parse(kChatMl, {}), request),
+            "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\nThe ans ");
   // A template that trims messages leaves no space before the cut either.
   const auto trims = ChatTemplate::parse("{% for m in messages %}[{{ m.content | trim }}]{% endfor %}", {});
   EXPECT_EQ(text_of(trims, request), "[q][The ans");
   const auto drops = ChatTemplate::parse("nothing", {});
-  EXPECT_EQ(text_of(drops, request), "fault: the chat template drops the final message's text, so it cannot be continued");
+  EXPECT_EQ(text_of(drops, request),
+            "fault: the chat template drops the final message's text, so it cannot be continued");
   request.add_generation_prompt = true;
   EXPECT_EQ(text_of(drops, request), "fault: continue_final_message and add_generation_prompt exclude each other");
 }

@@ -7,6 +7,7 @@
 #include "text/jinja/fault.h"
 #include "text/jinja/parameters.h"
 #include "text/jinja/semantics.h"
+#include "text/jinja/stable_sort.h"
 
 namespace mlxserving::text::jinja {
 namespace {
@@ -114,7 +115,7 @@ class JsonWriter {
     std::vector<const std::pair<Value, Value>*> entries;
     for (const auto& entry : dict.entries) entries.push_back(&entry);
     if (style_.sort_keys) {
-      std::stable_sort(entries.begin(), entries.end(), [](auto* a, auto* b) { return less(a->first, b->first); });
+      stable_sort(entries, [](auto* a, auto* b) { return less(a->first, b->first); });
     }
     out_.append('{', Trust::yes);
     ++level_;

@@ -4,6 +4,7 @@
 
 #include "text/jinja/characters.h"
 #include "text/jinja/semantics.h"
+#include "text/jinja/stable_sort.h"
 #include "text/jinja/text_search.h"
 
 namespace mlxserving::text::jinja {
@@ -25,7 +26,7 @@ Value with_sorted_keys(Rendering& rendering, const Value& value) {
   rendering.step();
   if (value.is(Kind::dict)) {
     std::vector<Entry> entries = value.as<Dict>().entries;
-    std::stable_sort(entries.begin(), entries.end(), comes_before);
+    stable_sort(entries, comes_before);
     auto sorted = std::make_shared<Dict>();
     for (const auto& [key, item] : entries) sorted->insert(key, with_sorted_keys(rendering, item));
     return rendering.make_dict(std::move(sorted));

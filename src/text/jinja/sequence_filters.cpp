@@ -9,6 +9,7 @@
 #include "text/jinja/fault.h"
 #include "text/jinja/parameters.h"
 #include "text/jinja/semantics.h"
+#include "text/jinja/stable_sort.h"
 
 namespace mlxserving::text::jinja {
 namespace {
@@ -62,7 +63,7 @@ void sort_stably(Rendering& rendering, std::vector<Keyed>& items, bool reverse) 
   rendering.charge_items(weight * 2);
   // As sorted(reverse=True): equal items keep their order.
   if (reverse) std::reverse(items.begin(), items.end());
-  std::stable_sort(items.begin(), items.end(), [](const Keyed& a, const Keyed& b) { return less(a.key, b.key); });
+  stable_sort(items, [](const Keyed& a, const Keyed& b) { return less(a.key, b.key); });
   if (reverse) std::reverse(items.begin(), items.end());
 }
 

@@ -53,9 +53,13 @@ TEST(Trust, json_of_arguments_is_not_trusted_but_for_its_punctuation) {
 }
 
 TEST(Trust, macros_blocks_and_namespaces_carry_mixed_text) {
-  EXPECT_EQ(marked("{% macro f(m) %}<|{{ m.role }}|>{% endmacro %}{% set x %}{{ f(messages[0]) }}!{% endset %}{{ x|upper }}", kChat),
-            "<|«USER»|>!");
-  EXPECT_EQ(marked("{% set ns = namespace(t='<s>') %}{% for m in messages %}{% set ns.t = ns.t + m.role %}{% endfor %}{{ ns.t }}", kChat),
+  EXPECT_EQ(
+      marked("{% macro f(m) %}<|{{ m.role }}|>{% endmacro %}{% set x %}{{ f(messages[0]) }}!{% endset %}{{ x|upper }}",
+             kChat),
+      "<|«USER»|>!");
+  EXPECT_EQ(marked("{% set ns = namespace(t='<s>') %}{% for m in messages %}{% set ns.t = ns.t + m.role %}{% endfor "
+                   "%}{{ ns.t }}",
+                   kChat),
             "<s>«user»");
 }
 
@@ -73,7 +77,9 @@ TEST(Trust, escapes_of_user_text_stay_user_text) {
 
 TEST(Trust, the_caller_can_vouch_for_a_string) {
   RenderOptions options;
-  options.is_trusted = [](std::string_view path, std::string_view value) { return path == "messages/0/role" && value == "user"; };
+  options.is_trusted = [](std::string_view path, std::string_view value) {
+    return path == "messages/0/role" && value == "user";
+  };
   EXPECT_EQ(marked("<|{{ messages[0].role }}|>{{ messages[0].content|trim }}", kChat, options), "<|user|>«<|end|> hi»");
 }
 
