@@ -203,15 +203,19 @@ void attend(ThreadPool& pool, Workspace& workspace, const Kernels& kernels, cons
     return AttentionPiece{values + piece.query * shape.head_dim, sums + piece.query, sums + plan.queries + piece.query};
   };
 
+  const auto merge = [&](const Merge& of) {
+    const Piece& first = plan.pieces[of.piece_begin];
+    context.merge_pieces(first, buffers_of(first), of.piece_count, out);
+  };
+
+  const bool is_whole = plan.merges.size() == plan.pieces.size();  // a piece is all of its queries' keys
   pool.run(static_cast<int>(plan.pieces.size()), [&](int task, int thread) {
     const Piece& piece = plan.pieces[static_cast<size_t>(task)];
     context.attend_piece(piece, buffers_of(piece), scratch + thread * scratch_floats);
+    if (is_whole) merge(plan.merges[static_cast<size_t>(task)]);
   });
-  pool.run(static_cast<int>(plan.merges.size()), [&](int task, int) {
-    const Merge& merge = plan.merges[static_cast<size_t>(task)];
-    const Piece& first = plan.pieces[merge.piece_begin];
-    context.merge_pieces(first, buffers_of(first), merge.piece_count, out);
-  });
+  if (is_whole) return;
+  pool.run(static_cast<int>(plan.merges.size()), [&](int task, int) { merge(plan.merges[static_cast<size_t>(task)]); });
 }
 
 }  // namespace mlxserving::kernels

@@ -213,56 +213,75 @@ inline GroupScales load_scales(const Matrix& w, int64_t group, int count) {
 // see bench/micro/linear_bench.
 constexpr int kPrefetchBytes = 4096;
 
+// What the row loop needs of the matrix and of the prepared rows, worked out once.
+template <typename Codes, bool kPair, int kSpan>
+struct IntegerLayout {
+  using Row = IntegerRow<Codes, kPair>;
+  static constexpr int kLaneCodes = kBlockCodes<Codes> / 16;
+
+  int64_t groups;
+  int64_t row_bytes;
+  int64_t scales_at;
+  int64_t sums_at;
+  int64_t token_bytes;
+  int group_step;       // groups that a unit of kSpan blocks holds
+  __m512i first_index;  // which group's scale a 32-bit lane of a unit wants
+
+  explicit IntegerLayout(const Matrix& w)
+      : groups(w.groups()),
+        row_bytes(w.row_bytes()),
+        scales_at(Row::scales_at(w)),
+        sums_at(Row::sums_at(w)),
+        token_bytes(Row::bytes(w)),
+        group_step(kSpan > 1 ? 1 : kBlockCodes<Codes> / w.group_size) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const int lanes_a_group = __builtin_ctz(static_cast<unsigned>(w.group_size / kLaneCodes));
+    first_index = _mm512_srli_epi32(lane, static_cast<unsigned>(lanes_a_group));
+  }
+};
+
 // y[token][row] for kRows weight rows and kTokens tokens. kSpan blocks share a group when a group is longer than a
 // block.
 template <typename Codes, bool kPair, int kSpan, int kRows, int kTokens>
-void multiply_integers(const Matrix& w, int64_t row, const uint8_t* const* tokens, float* y, int64_t y_stride) {
-  using Row = IntegerRow<Codes, kPair>;
-  const int group_step = kSpan > 1 ? 1 : kBlockCodes<Codes> / w.group_size;  // groups that a unit of kSpan blocks holds
-  const int lane_codes = kBlockCodes<Codes> / 16;
-  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const int lane_shift = __builtin_ctz(static_cast<unsigned>(w.group_size / lane_codes));
-  const __m512i first_index = _mm512_srli_epi32(lane, static_cast<unsigned>(lane_shift));
-  const __m512i index_step = _mm512_set1_epi32(group_step);
-
-  const int64_t row_bytes = w.row_bytes();
-  const uint8_t* weights = w.weight + row * row_bytes;
+[[gnu::always_inline]] inline void multiply_integers(const Matrix& w, const IntegerLayout<Codes, kPair, kSpan>& layout,
+                                                     int64_t row, const uint8_t* prepared, float* y, int64_t y_stride) {
+  const __m512i index_step = _mm512_set1_epi32(layout.group_step);
+  const uint8_t* weights = w.weight + row * layout.row_bytes;
   V::F sums[kRows][kTokens];
   for (auto& row_sums : sums) {
     for (auto& sum : row_sums) sum = V::set(0);
   }
   int64_t at = 0;        // bytes of the weight row
   int64_t block_at = 0;  // bytes of the prepared rows
-  for (int64_t group = 0; group < w.groups(); group += kScaleGroups) {
-    const int64_t left = w.groups() - group;
+  for (int64_t group = 0; group < layout.groups; group += kScaleGroups) {
+    const int64_t left = layout.groups - group;
     const int count = static_cast<int>(left < kScaleGroups ? left : kScaleGroups);
     V::F scales[kRows][kTokens];
     for (int r = 0; r < kRows; ++r) {
-      const GroupScales of_row = load_scales(w, (row + r) * w.groups() + group, count);
+      const GroupScales of_row = load_scales(w, (row + r) * layout.groups + group, count);
       for (int t = 0; t < kTokens; ++t) {
-        const auto* x_scales = reinterpret_cast<const float*>(tokens[t] + Row::scales_at(w)) + group;
-        const auto* x_sums = reinterpret_cast<const float*>(tokens[t] + Row::sums_at(w)) + group;
-        scales[r][t] = V::mul(of_row.scale, V::load(x_scales));
-        sums[r][t] = V::fma(of_row.offset, V::load(x_sums), sums[r][t]);
+        const uint8_t* token = prepared + t * layout.token_bytes + group * 4;
+        scales[r][t] = V::mul(of_row.scale, _mm512_load_ps(token + layout.scales_at));
+        sums[r][t] = V::fma(of_row.offset, _mm512_load_ps(token + layout.sums_at), sums[r][t]);
       }
     }
-    __m512i index = first_index;
-    for (int g = 0; g < count; g += group_step) {
+    __m512i index = layout.first_index;
+    for (int g = 0; g < count; g += layout.group_step) {
       __m512i high[kRows][kTokens];
       __m512i low[kRows][kTokens];
       for (int r = 0; r < kRows; ++r) {
         for (int t = 0; t < kTokens; ++t) high[r][t] = low[r][t] = _mm512_setzero_si512();
       }
       for (int span = 0; span < kSpan; ++span) {
-        const int64_t bytes = row_bytes - at < Codes::kBytes ? row_bytes - at : Codes::kBytes;
-        const __mmask64 mask = bytes == 64 ? ~0ULL : (1ULL << static_cast<unsigned>(bytes)) - 1;
+        const int64_t bytes = layout.row_bytes - at < Codes::kBytes ? layout.row_bytes - at : Codes::kBytes;
+        const __mmask64 mask = ~0ULL >> (64U - static_cast<unsigned>(bytes));
         for (int r = 0; r < kRows; ++r) {
-          const uint8_t* p = weights + r * row_bytes + at;
+          const uint8_t* p = weights + r * layout.row_bytes + at;
           _mm_prefetch(reinterpret_cast<const char*>(p) + kPrefetchBytes, _MM_HINT_T0);
           __m512i planes[Codes::kPlanes];
           Codes::planes(p, mask, planes);
           for (int t = 0; t < kTokens; ++t) {
-            const uint8_t* x = tokens[t] + block_at;
+            const uint8_t* x = prepared + t * layout.token_bytes + block_at;
             for (int plane = 0; plane < Codes::kPlanes; ++plane, x += kPair ? 128 : 64) {
               high[r][t] = _mm512_dpbusd_epi32(high[r][t], planes[plane], _mm512_load_si512(x));
               if constexpr (kPair) low[r][t] = _mm512_dpbusd_epi32(low[r][t], planes[plane], _mm512_load_si512(x + 64));
@@ -270,7 +289,7 @@ void multiply_integers(const Matrix& w, int64_t row, const uint8_t* const* token
           }
         }
         at += Codes::kBytes;
-        block_at += Row::kBlockBytes;
+        block_at += IntegerRow<Codes, kPair>::kBlockBytes;
       }
       for (int r = 0; r < kRows; ++r) {
         for (int t = 0; t < kTokens; ++t) {
@@ -289,28 +308,31 @@ void multiply_integers(const Matrix& w, int64_t row, const uint8_t* const* token
 
 // All tokens against kRows weight rows, four, two, one at a time.
 template <typename Codes, bool kPair, int kSpan, int kRows, int kTokens = 4>
-void multiply_integer_tokens(const Matrix& w, int64_t row, int count, const uint8_t* prepared, float* y,
-                             int64_t y_stride) {
-  const int64_t token_bytes = IntegerRow<Codes, kPair>::bytes(w);
-  for (; count >= kTokens; count -= kTokens, prepared += kTokens * token_bytes, y += kTokens * y_stride) {
-    const uint8_t* tokens[kTokens];
-    for (int t = 0; t < kTokens; ++t) tokens[t] = prepared + t * token_bytes;
-    multiply_integers<Codes, kPair, kSpan, kRows, kTokens>(w, row, tokens, y, y_stride);
+void multiply_integer_tokens(const Matrix& w, const IntegerLayout<Codes, kPair, kSpan>& layout, int64_t row, int count,
+                             const uint8_t* prepared, float* y, int64_t y_stride) {
+  for (; count >= kTokens; count -= kTokens, prepared += kTokens * layout.token_bytes, y += kTokens * y_stride) {
+    multiply_integers<Codes, kPair, kSpan, kRows, kTokens>(w, layout, row, prepared, y, y_stride);
   }
   if constexpr (kTokens > 1) {
-    if (count > 0)
-      multiply_integer_tokens<Codes, kPair, kSpan, kRows, kTokens / 2>(w, row, count, prepared, y, y_stride);
+    if (count == 0) return;
+    multiply_integer_tokens<Codes, kPair, kSpan, kRows, kTokens / 2>(w, layout, row, count, prepared, y, y_stride);
   }
 }
 
 template <typename Codes, bool kPair, int kSpan, int kWalk>
 void multiply_integer_rows(const Matrix& w, Rows x, const uint8_t* prepared, int64_t begin, int64_t end, MutableRows y,
                            uint8_t*) {
+  const IntegerLayout<Codes, kPair, kSpan> layout(w);
+  if (x.count == 1) {
+    for (; begin + kWalk <= end; begin += kWalk) {
+      multiply_integers<Codes, kPair, kSpan, kWalk, 1>(w, layout, begin, prepared, y.data + begin, y.stride);
+    }
+  }
   for (; begin + kWalk <= end; begin += kWalk) {
-    multiply_integer_tokens<Codes, kPair, kSpan, kWalk>(w, begin, x.count, prepared, y.data + begin, y.stride);
+    multiply_integer_tokens<Codes, kPair, kSpan, kWalk>(w, layout, begin, x.count, prepared, y.data + begin, y.stride);
   }
   for (; begin < end; ++begin) {
-    multiply_integer_tokens<Codes, kPair, kSpan, 1>(w, begin, x.count, prepared, y.data + begin, y.stride);
+    multiply_integer_tokens<Codes, kPair, kSpan, 1>(w, layout, begin, x.count, prepared, y.data + begin, y.stride);
   }
 }
 
