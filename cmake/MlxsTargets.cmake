@@ -3,6 +3,8 @@
 add_library(mlxs_options INTERFACE)
 target_include_directories(mlxs_options INTERFACE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/include")
 target_compile_options(mlxs_options INTERFACE -Wall -Wextra -Wpedantic -Werror -fno-omit-frame-pointer)
+# clang blames libstdc++ 12's own use of what it deprecates on whoever calls std::stable_partition or std::bind.
+target_compile_options(mlxs_options INTERFACE $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>)
 if(MLXS_SANITIZE)
   target_compile_options(mlxs_options INTERFACE -fsanitize=${MLXS_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(mlxs_options INTERFACE -fsanitize=${MLXS_SANITIZE})

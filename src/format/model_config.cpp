@@ -111,6 +111,7 @@ class Reader {
     read_rope();
     config_.quantization = read_quantization(top_json_, top_, text_, faults_);
     read_eos();
+    refuse_unknown_modes();
     return config_;
   }
 
@@ -266,6 +267,17 @@ class Reader {
       }
     } else if (const auto id = holder.integer("eos_token_id", range)) {
       config_.eos_token_ids.push_back(static_cast<int32_t>(*id));
+    }
+  }
+
+  // Settings that change what a model computes and that no architecture here knows: better refused than ignored.
+  void refuse_unknown_modes() const {
+    for (const char* key : {"rope_traditional", "use_bidirectional_attention"}) {
+      if (text_.boolean(key, false)) text_.fault(key, "must be false, got true", ErrorCode::unsupported_model);
+    }
+    if (top_.has("model_file")) {
+      top_.fault("model_file", "must be absent: models that bring their own code are not supported",
+                 ErrorCode::unsupported_model);
     }
   }
 

@@ -106,6 +106,14 @@ TEST(ModelConfig, limits_are_tested_below_at_and_above) {
   EXPECT_FALSE(error_of(llama(), {.bytes_max = bytes - 1}).empty());
 }
 
+TEST(ModelConfig, settings_that_would_change_the_numbers_are_refused) {
+  for (const char* key : {"rope_traditional", "use_bidirectional_attention"}) {
+    EXPECT_EQ(error_of(with(llama(), {{key, true}})), std::string("config.json: ") + key + " must be false, got true");
+    EXPECT_EQ(error_of(with(llama(), {{key, false}})), "");
+  }
+  EXPECT_NE(error_of(with(llama(), {{"model_file", "custom.py"}})), "");
+}
+
 TEST(ModelConfig, eos_may_be_one_or_many) {
   EXPECT_EQ(read(with(llama(), {{"eos_token_id", 2}})).eos_token_ids, (std::vector<int32_t>{2}));
   EXPECT_EQ(read(with(llama(), {{"eos_token_id", {2, 5}}})).eos_token_ids, (std::vector<int32_t>{2, 5}));
