@@ -43,11 +43,11 @@ Result<void> answer_text(const Tokenizer& tokenizer, const std::string& text, Js
   return {};
 }
 
-Result<void> answer_ids(const Tokenizer& tokenizer, const Json& ids, Json& out) {
+Result<void> answer_ids(const Tokenizer& tokenizer, const Json& ids, const std::string& where, Json& out) {
   std::vector<TokenId> values;
   for (const Json& id : ids) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() > UINT32_MAX) {
-      return fail(ErrorCode::invalid_request, "d", "d must be an array of token ids, found {}", to_text(id));
+      return fail(ErrorCode::invalid_request, "d", "{}: d must be an array of token ids, found {}", where, to_text(id));
     }
     values.push_back(id.get<TokenId>());
   }
@@ -64,9 +64,12 @@ Result<Json> answer(const Tokenizer& tokenizer, const std::string& line, const s
                 where, line.substr(0, 80));
   }
   Json out = {{"k", question["k"]}};
-  const auto done = has_text ? answer_text(tokenizer, question["s"].get<std::string>(), out)
-                             : answer_ids(tokenizer, question["d"], out);
-  if (!done) return fail(done.error().code, where, "{}: {}", where, done.error().message);
+  if (has_ids) {
+    MLXS_CHECKED(answer_ids(tokenizer, question["d"], where, out));
+  } else if (const auto done = answer_text(tokenizer, question["s"].get<std::string>(), out); !done) {
+    // A text that the model has no tokens for is an answer, not a broken file.
+    out["err"] = done.error().message;
+  }
   return out;
 }
 

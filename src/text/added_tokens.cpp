@@ -84,7 +84,6 @@ void AddedTokens::add_one(AddedToken token, TokenId id, std::string normal_form)
 void AddedTokens::build() {
   for (const auto& [id, token] : tokens_) {
     const std::string text = *text_of(id);
-    if (special_contents_.contains(text)) skipped_.insert(id);
     any_normalized_ = any_normalized_ || token.normalized;
     Matcher& matcher = token.normalized ? after_ : before_;
     matcher.trie.add(token.normalized ? text : token.content, id);

@@ -49,8 +49,8 @@ class AddedTokens {
   const AddedToken* find(TokenId id) const;
   // What stands for the token when it is decoded: its normalised form where it has one.
   std::optional<std::string> text_of(TokenId id) const;
-  // Dropped when special tokens are skipped.
-  bool is_skipped(TokenId id) const { return skipped_.contains(id); }
+  // What is dropped when special tokens are skipped, told by its string: two ids may share one (Unigram's unknown).
+  bool is_special(const std::string& text) const { return special_contents_.contains(text); }
 
  private:
   struct Matcher {
@@ -68,7 +68,6 @@ class AddedTokens {
   std::unordered_map<TokenId, AddedToken> tokens_;
   std::unordered_map<TokenId, std::string> normal_forms_;
   std::unordered_set<std::string> special_contents_;
-  std::unordered_set<TokenId> skipped_;
   Matcher before_;
   Matcher after_;
   bool any_normalized_ = false;

@@ -80,6 +80,26 @@ void AlignedText::replace(std::span<const Match> matches, std::string_view conte
   align_ = std::move(align);
 }
 
+void AlignedText::replace(std::string_view from, std::string_view to) {
+  std::string text;
+  std::vector<Align> align;
+  text.reserve(text_.size() + text_.size() / 2);
+  size_t gap = 0;
+  for (size_t at = text_.find(from); at != std::string::npos; at = text_.find(from, gap)) {
+    text.append(text_, gap, at - gap).append(to);
+    if (tracked_) {
+      const auto begin = align_.begin() + static_cast<std::ptrdiff_t>(gap);
+      align.insert(align.end(), begin, align_.begin() + static_cast<std::ptrdiff_t>(at));
+      align.insert(align.end(), to.size(), align_[at + from.size() - 1]);
+    }
+    gap = at + from.size();
+  }
+  text.append(text_, gap);
+  if (tracked_) align.insert(align.end(), align_.begin() + static_cast<std::ptrdiff_t>(gap), align_.end());
+  text_ = std::move(text);
+  align_ = std::move(align);
+}
+
 void AlignedText::strip(bool left, bool right) {
   size_t begin = 0;
   size_t end = text_.size();

@@ -60,6 +60,9 @@ class AlignedText {
   // Puts `content` in the place of each match.
   void replace(std::span<const Match> matches, std::string_view content);
 
+  // Puts `to` in the place of each `from`, which is not empty.
+  void replace(std::string_view from, std::string_view to);
+
   // Keeps the characters for which `keep` says so.
   template <typename Keep>
   void filter(const Keep& keep) {

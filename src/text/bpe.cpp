@@ -26,6 +26,7 @@ constexpr size_t kLongSlots = size_t{1} << 12;
 constexpr size_t kScanSymbolsMax = 40;   // up to here looking at all pairs beats a heap
 constexpr size_t kSafeCutBytesMin = 16;  // shorter pieces are cached whole
 constexpr uint32_t kNoLength = UINT32_MAX;
+constexpr char32_t kSpaceMark = 0x2581;  // SentencePiece's sign for a space
 
 // A symbol of a piece while it is merged.
 struct Symbol {
@@ -95,8 +96,8 @@ size_t short_slot(const ShortKey& key) {
   return mixed >> (64 - std::countr_zero(kShortSlots));
 }
 
-// Pairs of neighbouring characters that some merge joins. Exact for ASCII; beyond, a pair may be taken for one by
-// mistake, which only makes a piece longer.
+// Pairs of neighbouring characters that some merge joins. Exact for ASCII and the space mark (which shares the place of
+// NUL); beyond, a pair may be taken for one by mistake, which only makes a piece longer.
 class JoinedPairs {
  public:
   void add(std::string_view token) {
@@ -109,12 +110,15 @@ class JoinedPairs {
   }
 
   bool may_join(char32_t a, char32_t b) const {
-    if ((a | b) < 0x80) return bit(ascii_, a << 7 | b);
-    return bit(hashed_, slot(a, b));
+    a = small(a);
+    b = small(b);
+    return (a | b) < 0x80 ? bit(ascii_, a << 7 | b) : bit(hashed_, slot(a, b));
   }
 
  private:
   static constexpr int kHashedBits = 21;
+
+  static char32_t small(char32_t c) { return c == kSpaceMark ? 0 : c; }
 
   static uint32_t slot(char32_t a, char32_t b) {
     return static_cast<uint32_t>((uint64_t{a} << 21 | b) * 0x9E3779B97F4A7C15 >> (64 - kHashedBits));
@@ -122,6 +126,8 @@ class JoinedPairs {
   static bool bit(const std::vector<uint64_t>& words, uint32_t i) { return (words[i >> 6] >> (i & 63) & 1) != 0; }
 
   void set(char32_t a, char32_t b) {
+    a = small(a);
+    b = small(b);
     const bool is_ascii = (a | b) < 0x80;
     const uint32_t i = is_ascii ? a << 7 | b : slot(a, b);
     (is_ascii ? ascii_ : hashed_)[i >> 6] |= uint64_t{1} << (i & 63);
@@ -130,6 +136,14 @@ class JoinedPairs {
   std::vector<uint64_t> ascii_ = std::vector<uint64_t>((1U << 14) / 64);
   std::vector<uint64_t> hashed_ = std::vector<uint64_t>((1U << kHashedBits) / 64);
 };
+
+// Most of a text are ASCII and space marks.
+utf8::Decoded decode_fast(std::string_view text) {
+  const auto lead = static_cast<uint8_t>(text[0]);
+  if (lead < 0x80) return {lead, 1, true};
+  if (text.starts_with("\u2581")) return {kSpaceMark, 3, true};
+  return utf8::decode(text);
+}
 
 struct Tables {
   BpeOptions options;
@@ -215,11 +229,7 @@ void Bpe::encode_cut(const Stretch& piece, BpeScratch& scratch, ModelOutput& out
   size_t begin = 0;
   utf8::Decoded last = utf8::decode(text);
   for (size_t at = last.bytes; at <= text.size();) {
-    utf8::Decoded here{0, 1, true};
-    if (at < text.size()) {
-      const auto lead = static_cast<uint8_t>(text[at]);
-      here = lead < 0x80 ? utf8::Decoded{lead, 1, true} : utf8::decode(text.substr(at));
-    }
+    const utf8::Decoded here = at < text.size() ? decode_fast(text.substr(at)) : utf8::Decoded{0, 1, true};
     if (at == text.size() || !t_.joined->may_join(last.code_point, here.code_point)) {
       const auto start = static_cast<uint32_t>(begin);
       encode_stretch({text.substr(begin, at - begin), piece.readable - begin, piece.piece, piece.begin + start},
@@ -497,8 +507,12 @@ void BpeBuilder::State::find_bytes() {
     tables.byte_ids[i] = tables.keys.find_id(key);
     if (i < 128) tables.ascii_ids[i] = tables.keys.find_id({&byte, 1});
   }
-  tables.falls_back_always = tables.options.byte_fallback && std::all_of(tables.byte_ids.begin(), tables.byte_ids.end(),
-                                                                         [](int32_t id) { return id >= 0; });
+  // An ASCII character that is a token never has to fall back.
+  tables.falls_back_always = tables.options.byte_fallback;
+  for (int i = 0; i < 256; ++i) {
+    const bool has_token = tables.byte_ids[i] >= 0 || (i < 128 && tables.ascii_ids[i] >= 0);
+    tables.falls_back_always = tables.falls_back_always && has_token;
+  }
 }
 
 void BpeBuilder::State::find_lengths() {
@@ -522,7 +536,9 @@ void BpeBuilder::State::find_joined_pairs() {
   if (o.byte_level || o.ignore_merges || !tables.falls_back_always) return;
   if (!o.continuing_subword_prefix.empty() || !o.end_of_word_suffix.empty()) return;
   std::vector<bool> is_byte(tables.lengths.size());
-  for (const int32_t id : tables.byte_ids) is_byte[id] = true;
+  for (const int32_t id : tables.byte_ids) {
+    if (id >= 0) is_byte[id] = true;
+  }
   bool merges_bytes = false;
   std::vector<bool> is_merged(tables.lengths.size());
   tables.merges.each([&](uint32_t a, uint32_t b, Merge merge) {
@@ -554,6 +570,10 @@ Result<void> BpeBuilder::add_token(std::string_view token, TokenId id) {
 }
 
 Result<void> BpeBuilder::add_merge(std::string_view left, std::string_view right) {
+  return add_merge(left, right, state_->rank++);
+}
+
+Result<void> BpeBuilder::add_merge(std::string_view left, std::string_view right, uint32_t rank) {
   const auto unknown = [](std::string_view token) {
     return fail(ErrorCode::invalid_model, "merges", "merges: token '{}' must be in the vocabulary", token);
   };
@@ -562,7 +582,6 @@ Result<void> BpeBuilder::add_merge(std::string_view left, std::string_view right
   std::string& b = state_->right;
   const std::string& prefix = tables.options.continuing_subword_prefix;
   if (right.size() < prefix.size()) return unknown(right);
-  const uint32_t rank = state_->rank++;
   if (!state_->key_of(left, a) || !state_->key_of(right, b)) return {};  // no piece can spell it
   const int32_t a_id = tables.keys.find_id(a);
   if (a_id < 0) return unknown(left);

@@ -31,6 +31,8 @@ class BpeBuilder {
   Result<void> add_token(std::string_view token, TokenId id);
   // Errors when one of the two or what they merge into is no token.
   Result<void> add_merge(std::string_view left, std::string_view right);
+  // ... with a rank of its own, which others may share: then the leftmost goes first.
+  Result<void> add_merge(std::string_view left, std::string_view right, uint32_t rank);
 
   // Once.
   Result<std::unique_ptr<const Model>> build();

@@ -154,12 +154,7 @@ class Replace final : public Normalizer {
     return std::unique_ptr<const Normalizer>(std::make_unique<Replace>(std::move(pattern), std::move(content)));
   }
   Replace(SplitPattern pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
-  Result<void> apply(AlignedText& text) const override {
-    std::vector<Match> matches;
-    MLXS_CHECKED(pattern_.find(text.text(), matches));
-    text.replace(matches, content_);
-    return {};
-  }
+  Result<void> apply(AlignedText& text) const override { return pattern_.replace(text, content_); }
   bool leaves(std::string_view text) const override { return pattern_.surely_misses(text); }
 
  private:

@@ -177,10 +177,7 @@ class Metaspace final : public PreTokenizer {
   }
 
   Result<void> mark_spaces(AlignedText& piece) const {
-    static const SplitPattern space = SplitPattern::literal(" ");
-    std::vector<Match> spaces;
-    MLXS_CHECKED(space.find(piece.text(), spaces));
-    piece.replace(spaces, replacement_);
+    piece.replace(" ", replacement_);
     if (wants_prefix(piece.text(), piece.origin())) piece.prepend(replacement_);
     return {};
   }

@@ -14,7 +14,8 @@ namespace mlxserving::text {
 constexpr size_t kRegexBytesMax = 64 * 1024;
 
 // \s \d \w \b and \p{...} of general categories and Han become explicit ranges, so that the answer does not depend on
-// the Unicode version of the installed library. Other properties (rare scripts) are left to it. Thread-safe when const.
+// the Unicode version of the installed library. Other properties, POSIX brackets and case folding are left to it.
+// Thread-safe when const.
 class Regex {
  public:
   // `param` names the pattern in errors.

@@ -51,4 +51,15 @@ Result<void> SplitPattern::find(std::string_view text, std::vector<Match>& out) 
   return {};
 }
 
+Result<void> SplitPattern::replace(AlignedText& text, std::string_view content) const {
+  if (!literal_.empty()) {
+    text.replace(literal_, content);
+    return {};
+  }
+  std::vector<Match> matches;
+  MLXS_CHECKED(find(text.text(), matches));
+  text.replace(matches, content);
+  return {};
+}
+
 }  // namespace mlxserving::text

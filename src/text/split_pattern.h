@@ -20,6 +20,9 @@ class SplitPattern {
   // Appends the matches in `text` and what lies between them, covering all of it.
   Result<void> find(std::string_view text, std::vector<Match>& out) const;
 
+  // Puts `content` in the place of what matches.
+  Result<void> replace(AlignedText& text, std::string_view content) const;
+
   // Nothing in `text` matches; may say no without looking closely.
   bool surely_misses(std::string_view text) const {
     return !literal_.empty() && text.find(literal_) == std::string_view::npos;

@@ -9,6 +9,7 @@
 #include "core/read_file.h"
 #include "core/result.h"
 #include "core/utf8.h"
+#include "text/sentencepiece_file.h"
 #include "text/tokenizer_file.h"
 
 namespace mlxserving::text {
@@ -222,6 +223,12 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::parse(std::string_view json,
   return std::shared_ptr<const Tokenizer>(new Tokenizer(std::make_unique<Impl>(std::move(parts))));
 }
 
+Result<std::shared_ptr<const Tokenizer>> Tokenizer::parse_sentencepiece(std::string_view bytes,
+                                                                        const std::string& name) {
+  MLXS_TRY(TokenizerParts parts, parse_sentencepiece_file(bytes, name));
+  return std::shared_ptr<const Tokenizer>(new Tokenizer(std::make_unique<Impl>(std::move(parts))));
+}
+
 Result<Encoding> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   if (options.parse_special) return impl_->encode(text, options, nullptr);
   const SpanGuard guard(impl_->parts.added, impl_->parts.model->ids_end());
@@ -276,8 +283,9 @@ bool Tokenizer::is_special(TokenId id) const {
 }
 
 std::optional<std::string> Tokenizer::decoder_input(TokenId id, bool skip_special_tokens) const {
-  if (skip_special_tokens && impl_->parts.added.is_skipped(id)) return std::nullopt;
-  return impl_->decoder_input(id);
+  auto input = impl_->decoder_input(id);
+  if (input && skip_special_tokens && impl_->parts.added.is_special(*input)) return std::nullopt;
+  return input;
 }
 
 std::unique_ptr<DecodeStream> Tokenizer::decode_stream(bool continues_text) const {

@@ -34,8 +34,9 @@ class Unigram final : public Model {
       const auto id = static_cast<TokenId>(scores_.size());
       scores_.push_back(score);
       score_min_ = std::min(score_min_, score);
-      trie_.add(piece, id);
+      if (id >= options.not_in_text.size() || !options.not_in_text[id]) trie_.add(piece, id);
     }
+    unk_score_ = options.unk_score.value_or(score_min_ - kUnknownPenalty);
   }
 
   Result<void> add_strings(const std::vector<std::pair<std::string, double>>& pieces) {
@@ -58,6 +59,7 @@ class Unigram final : public Model {
   }
 
  private:
+  double add(double a, double b) const { return options_.single_precision ? static_cast<float>(a + b) : a + b; }
   Result<void> find_best(std::string_view piece, UnigramScratch& scratch) const;
   Result<void> relax_unknown(std::vector<Best>& best, uint32_t begin, uint32_t end) const;
   void trace_back(size_t size, UnigramScratch& scratch) const;
@@ -68,6 +70,7 @@ class Unigram final : public Model {
   ByteTrie trie_;
   std::vector<double> scores_;
   double score_min_ = std::numeric_limits<double>::infinity();
+  double unk_score_ = 0;
   std::array<int32_t, 256> byte_ids_{};
 };
 
@@ -81,7 +84,7 @@ Error missing_unknown() {
 
 // An unknown character costs more than any token.
 Result<void> Unigram::relax_unknown(std::vector<Best>& best, uint32_t begin, uint32_t end) const {
-  const double score = best[begin].score + score_min_ - kUnknownPenalty;
+  const double score = add(best[begin].score, unk_score_);
   if (best[end].begin != kNowhere && score <= best[end].score) return {};
   if (!options_.unk_id) return missing_unknown();
   best[end] = {score, begin, *options_.unk_id};
@@ -96,7 +99,7 @@ Result<void> Unigram::find_best(std::string_view piece, UnigramScratch& scratch)
     const auto bytes = static_cast<uint32_t>(utf8::decode(piece.substr(at)).bytes);
     bool has_single = false;
     trie_.each_prefix(piece.substr(at), [&](size_t length, TokenId id) {
-      relax(best[at + length], best[at].score + scores_[id], at, id);
+      relax(best[at + length], add(best[at].score, scores_[id]), at, id);
       has_single = has_single || length == bytes;
     });
     if (!has_single) MLXS_CHECKED(relax_unknown(best, at, at + bytes));
