@@ -65,7 +65,7 @@ void MlxKvStore::append(int layer, const Step& step, const mx::array& keys, cons
   }
   const mx::array rows(targets.begin(), mx::Shape{static_cast<int>(targets.size())}, mx::int32);
   const auto written = [&](const mx::array& pool, const mx::array& x) {
-    return mx::scatter(pool, {rows}, mx::expand_dims(mx::astype(x, pool.dtype()), 1), {0});
+    return mx::scatter(pool, rows, mx::expand_dims(mx::astype(x, pool.dtype()), 1), 0);
   };
   Layer& pools = layers_[static_cast<size_t>(layer)];
   pools.keys = written(pools.keys, keys);

@@ -29,7 +29,7 @@ constexpr int kVocabulary = 50;
 format::Tensor tensor(std::vector<uint8_t> bytes, format::DType dtype, format::Shape shape) {
   auto owner = std::make_shared<std::vector<uint8_t>>(std::move(bytes));
   const std::span<const std::byte> view{reinterpret_cast<const std::byte*>(owner->data()), owner->size()};
-  return {"test", dtype, std::move(shape), view, owner};
+  return {{"test", dtype, std::move(shape)}, view, owner};
 }
 
 format::Tensor floats(std::mt19937& random, format::Shape shape, float scale) {
