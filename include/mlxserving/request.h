@@ -74,8 +74,8 @@ struct MessagesPrompt {
 using Prompt = std::variant<TextPrompt, TokenPrompt, MessagesPrompt>;
 
 struct GenerateRequest {
-  Prompt prompt;
-  SamplingParams sampling;
+  Prompt prompt = {};
+  SamplingParams sampling = {};
   bool raw = false;   // a TextPrompt goes to the model as it is; otherwise it becomes one user message
   bool gaps = false;  // report each step's largest logit minus the second (TextDelta::gap)
 };

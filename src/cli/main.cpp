@@ -16,15 +16,16 @@ struct Row {
 };
 
 constexpr Row kCommands[] = {
-    // Added as they come; tests/cli walks `mlx-serving --help`.
+    {"run", "Chat with a model, or ask it once", declare_run},
+    {"generate", "Answer one prompt; for scripts with --json", declare_generate},
+    {"convert", "Make an MLX model directory from a GGUF file", declare_convert},
+    {"quantize", "Write a model with its matrices in fewer bits", declare_quantize},
+    {"inspect", "Show what a model is, what it needs, and what is wrong with it", declare_inspect},
+    {"bench", "Measure prefill, decoding and the share of memory bandwidth reached", declare_bench},
     {"tokenize", "Show the tokens of a text", declare_tokenize},
+    {"template", "Render a chat template", declare_template},
     {"logits", "Show the logits a model gives for token ids", declare_logits},
-    {"convert", "make an MLX model directory from a GGUF file", declare_convert},
-    {"quantize", "write a model with its matrices in fewer bits", declare_quantize},
-    {"inspect", "show what a model is, what it needs, and what is wrong with it", declare_inspect},
     {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
-    {"template", "render a model's chat template over messages", declare_template},
-    {nullptr, nullptr, nullptr},
 };
 
 void print(const Error& error) { std::fprintf(stderr, "error: %s\n", error.message.c_str()); }
@@ -36,7 +37,6 @@ int run(int argc, char** argv) {
   app.footer("Exit codes: 0 done, 1 the work failed, 2 wrong command line, 130 interrupted.");
   std::vector<std::pair<CLI::App*, Runner>> commands;
   for (const Row& row : kCommands) {
-    if (row.name == nullptr) continue;
     CLI::App* command = app.add_subcommand(row.name, row.help);
     commands.emplace_back(command, row.declare(*command));
   }

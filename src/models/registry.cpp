@@ -35,9 +35,13 @@ std::string supported() {
   return out;
 }
 
-ModelSizes sizes_of(const Weights& weights, const nn::KvLayout& layout) {
-  ModelSizes sizes{.parameters = weights.parameters(), .weight_bytes = weights.bytes(), .kv_elements_token = 0};
-  for (const nn::KvLayer& layer : layout.layers) {
+ModelSizes sizes_of(const Weights& weights, const Decoder& decoder) {
+  const bool tied = decoder.lm_head == decoder.embed_tokens;
+  ModelSizes sizes{.parameters = weights.parameters(),
+                   .weight_bytes = weights.bytes(),
+                   .decode_bytes = weights.bytes() - (tied ? 0 : weights.bytes_of("model.embed_tokens")),
+                   .kv_elements_token = 0};
+  for (const nn::KvLayer& layer : decoder.kv_layout.layers) {
     sizes.kv_elements_token += int64_t{2} * layer.kv_heads * layer.head_dim;
   }
   return sizes;
@@ -67,7 +71,7 @@ Result<LoadedModel> load_model(const std::string& directory, nn::Ops& ops) {
   Weights weights(std::move(files), loaded.config, ops);
   Decoder decoder = architecture->read(loaded.config, weights, ops);
   MLXS_CHECKED(weights.finish());
-  loaded.sizes = sizes_of(weights, decoder.kv_layout);
+  loaded.sizes = sizes_of(weights, decoder);
   loaded.model = make_decoder(std::move(decoder), ops);
   return loaded;
 }

@@ -135,6 +135,16 @@ nn::Norm Weights::norm(const std::string& path, int64_t width, float weight_offs
   return ops_.make_norm(*weight, static_cast<float>(config_.rms_norm_eps), weight_offset);
 }
 
+int64_t Weights::bytes_of(const std::string& path) const {
+  int64_t bytes = 0;
+  for (const std::string_view part : {".weight", ".scales", ".biases", ".bias"}) {
+    if (const auto it = files_.tensors.find(path + std::string(part)); it != files_.tensors.end()) {
+      bytes += static_cast<int64_t>(it->second.bytes.size());
+    }
+  }
+  return bytes;
+}
+
 Result<void> Weights::finish() const {
   if (first_fault_) {
     Error error = *first_fault_;

@@ -44,6 +44,7 @@ class Weights {
 
   int64_t parameters() const { return parameters_; }
   int64_t bytes() const { return bytes_; }
+  int64_t bytes_of(const std::string& path) const;  // of one layer's tensors
 
  private:
   const format::Tensor* take(const std::string& name);

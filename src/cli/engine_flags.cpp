@@ -1,0 +1,50 @@
+#include "cli/engine_flags.h"
+
+#include "core/progress.h"
+#include "core/result.h"
+
+namespace mlxserving::cli {
+
+EngineFlags::EngineFlags(CLI::App& command) {
+  command
+      .add_option("model", model_dir_, "A directory in the MLX format (config.json, *.safetensors, tokenizer.json).")
+      ->required();
+  command
+      .add_option("--numerics", numerics_,
+                  "f32: every product in 32-bit floats; default: activations in 15 bits where they meet quantised "
+                  "weights; fast: in 8 bits.")
+      ->check(CLI::IsMember({"f32", "default", "fast"}))
+      ->capture_default_str()
+      ->group("Engine");
+  command.add_option("--threads", options_.threads, "Threads that compute. Default one a core this process may use.")
+      ->check(CLI::Range(0, 64))
+      ->group("Engine");
+  command
+      .add_option("--context", options_.context_tokens_max,
+                  "Tokens of prompt and answer together. Default what the model allows.")
+      ->check(CLI::Range(0, 1 << 30))
+      ->group("Engine");
+  command
+      .add_option("--kv-memory", kv_megabytes_,
+                  "Megabytes for the KV cache. Default what one full context needs, at most a quarter of the memory.")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->group("Engine");
+}
+
+Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
+  EngineOptions options = options_;
+  MLXS_TRY(options.numerics, read_numerics(numerics_));
+  options.kv_bytes = kv_megabytes_ * 1'000'000;
+  Progress bar("loading " + model_dir_, quiet);
+  options.progress = [&](double fraction, const std::string& stage) { bar.show(fraction, stage); };
+  return Engine::load(model_dir_, options);
+}
+
+Result<Numerics> read_numerics(const std::string& name) {
+  if (name == "f32") return Numerics::f32;
+  if (name == "default") return Numerics::standard;
+  if (name == "fast") return Numerics::fast;
+  return fail(ErrorCode::invalid_request, "numerics", "numerics must be f32, default or fast, got '{}'", name);
+}
+
+}  // namespace mlxserving::cli

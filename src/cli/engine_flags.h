@@ -1,0 +1,31 @@
+// What every command that runs a model asks for: the model, the machine's share, and a progress bar while it loads.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "mlxserving/engine.h"
+
+namespace mlxserving::cli {
+
+class EngineFlags {
+ public:
+  explicit EngineFlags(CLI::App& command);
+
+  // Loads the model; on a terminal a bar on stderr shows how far it is, unless `quiet`.
+  Result<std::unique_ptr<Engine>> load(bool quiet) const;
+
+  const std::string& model_dir() const { return model_dir_; }
+
+ private:
+  std::string model_dir_;
+  std::string numerics_ = "default";
+  EngineOptions options_;
+  int64_t kv_megabytes_ = 0;
+};
+
+// "default", "f32", "fast" → Numerics.
+Result<Numerics> read_numerics(const std::string& name);
+
+}  // namespace mlxserving::cli

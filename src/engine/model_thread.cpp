@@ -1,0 +1,146 @@
+#include "engine/model_thread.h"
+
+#include <mlx/mlx.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "core/result.h"
+#include "engine/kv_budget.h"
+#include "engine/memory.h"
+#include "engine/runner.h"
+#include "models/model.h"
+#include "kernels/dispatch.h"
+#include "kernels/thread_pool.h"
+#include "nn/cpu_ops.h"
+#include "nn/mlx_ops.h"
+
+namespace mlxserving::engine {
+namespace {
+
+constexpr int32_t kContextsMax = 4;  // full contexts that the default KV cache holds at most
+
+// MLX's own buffers: the CPU backend keeps 32 MB by default and maps the rest anew each step.
+constexpr size_t kMlxCacheBytes = size_t{1} << 30;
+
+kernels::Numerics cpu_numerics(Numerics numerics) {
+  switch (numerics) {
+    case Numerics::f32: return kernels::Numerics::exact;
+    case Numerics::standard: return kernels::Numerics::standard;
+    case Numerics::fast: return kernels::Numerics::fast;
+  }
+  return kernels::Numerics::standard;
+}
+
+// What computes, and how it is called in reports.
+struct Backend {
+  std::unique_ptr<nn::Ops> ops;
+  int threads = 0;
+  std::string kernels;
+};
+
+// A GPU runs MLX's ops, a CPU ours.
+Result<Backend> make_backend(const EngineOptions& options) {
+  if (mlx::core::is_available(mlx::core::Device::gpu)) return Backend{nn::make_mlx_ops(), 1, "mlx"};
+  mlx::core::disable_compile();  // it would run a compiler through /tmp
+  mlx::core::set_cache_limit(kMlxCacheBytes);
+  Backend backend;
+  MLXS_TRY(const kernels::Kernels* kernels, kernels::choose_kernels_from_environment());
+  backend.threads = options.threads > 0 ? options.threads : kernels::default_thread_count();
+  backend.kernels = kernels->isa;
+  MLXS_TRY(backend.ops, nn::make_cpu_ops({.threads = backend.threads,
+                                          .numerics = cpu_numerics(options.numerics),
+                                          .kernels = kernels}));
+  return backend;
+}
+
+nn::KvType kv_type(const EngineOptions& options) {
+  return options.numerics == Numerics::f32 ? nn::KvType::f32 : nn::KvType::bf16;
+}
+
+// Everything that lives on the thread, in the order in which it is made.
+struct World {
+  Backend backend;
+  models::LoadedModel loaded;
+  KvBudget budget;
+  std::unique_ptr<nn::KvStore> kv;
+};
+
+Result<World> make_world(const std::string& model_dir, const EngineOptions& options) {
+  World world;
+  MLXS_TRY(world.backend, make_backend(options));
+  MLXS_TRY(world.loaded, models::load_model(model_dir, *world.backend.ops));
+  const auto model_context = static_cast<int32_t>(world.loaded.config.max_position_embeddings);
+  const int32_t wanted = options.context_tokens_max;
+  if (wanted > model_context) {
+    return fail(ErrorCode::invalid_request, "context_tokens_max",
+                "the context must be at most {} tokens, which the model allows, got {}", model_context, wanted);
+  }
+  const int64_t bytes_max = options.kv_bytes > 0 ? options.kv_bytes : memory_bytes() / 4;
+  MLXS_TRY(world.budget, kv_budget(world.loaded.model->kv_layout(), kv_type(options),
+                                   wanted > 0 ? wanted : model_context, kContextsMax, bytes_max));
+  std::vector<int32_t> pages;
+  for (const scheduler::PageGroup& group : world.budget.groups) pages.push_back(group.page_count);
+  world.kv = world.backend.ops->make_kv_store(world.loaded.model->kv_layout(), pages, kv_type(options));
+  return world;
+}
+
+ModelInfo describe(const World& world, const std::string& model_dir) {
+  namespace fs = std::filesystem;
+  const models::LoadedModel& loaded = world.loaded;
+  return {.name = fs::path(model_dir).lexically_normal().filename().string(),
+          .architecture = loaded.config.model_type,
+          .parameter_count = loaded.sizes.parameters,
+          .weight_bytes = loaded.sizes.weight_bytes,
+          .bytes_per_token = loaded.sizes.decode_bytes,
+          .kv_bytes = world.budget.bytes,
+          .kv_bytes_per_token = world.budget.bytes_per_token,
+          .context_tokens_max = world.budget.context_tokens_max,
+          .vocabulary_size = static_cast<int32_t>(loaded.config.vocab_size),
+          .threads = world.backend.threads,
+          .kernels = world.backend.kernels};
+}
+
+// One decode row through the whole model: pages are touched and primitives made before a user waits for them.
+Result<void> warm_up(Runner& runner, const KvBudget& budget) {
+  scheduler::Scheduler pages({}, budget.groups);
+  MLXS_CHECKED(pages.enqueue({.id = 1, .prompt_tokens = 1, .tokens_max = 2}));
+  const scheduler::Plan plan = pages.plan();
+  pages.apply(plan);
+  const int32_t token = 0;
+  const ChunkTokens chunk{plan.chunks.front(), {&token, 1}};
+  const auto logits = runner.run({&chunk, 1}, pages);
+  if (!logits) return logits.error();
+  return {};
+}
+
+}  // namespace
+
+ModelThread::ModelThread(std::string model_dir, EngineOptions options)
+    : thread_([this, dir = std::move(model_dir), options = std::move(options)] { run(dir, options); }) {}
+
+ModelThread::~ModelThread() {
+  inbox_->close();
+  thread_.join();
+}
+
+void ModelThread::run(const std::string& model_dir, const EngineOptions& options) {
+  const auto report = [&](double fraction, const char* stage) {
+    if (options.progress) options.progress(fraction, stage);
+  };
+  report(0.0, "weights");
+  Result<World> world = make_world(model_dir, options);
+  if (!world) return loaded_.set_value(world.error());
+  Runner runner(*world->loaded.model, *world->backend.ops, *world->kv);
+  if (options.warm_up) {
+    report(0.5, "warm-up");
+    if (const auto warm = warm_up(runner, world->budget); !warm) return loaded_.set_value(warm.error());
+  }
+  Loop loop(*inbox_, runner, {}, world->budget.groups);
+  report(1.0, "ready");
+  loaded_.set_value(describe(*world, model_dir));
+  loop.run();
+}
+
+}  // namespace mlxserving::engine

@@ -1,0 +1,26 @@
+// Request → tokens: everything that can be refused is refused here, on the caller's thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/text_model.h"
+#include "mlxserving/engine.h"
+#include "mlxserving/request.h"
+#include "sampling/sampler.h"
+
+namespace mlxserving::engine {
+
+struct Prepared {
+  std::vector<int32_t> ids = {};       // of the prompt, at least one
+  int32_t tokens_max = 0;         // prompt and answer together
+  SamplingParams sampling = {};        // valid, with a seed
+  sampling::TokenRoles roles = {};     // what the knobs' texts mean in this vocabulary
+  std::vector<int32_t> stop_ids = {};  // ascending; the first of them ends the answer
+  bool gaps = false;
+};
+
+// Errors: invalid_request with the field in `param`.
+Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info);
+
+}  // namespace mlxserving::engine

@@ -1,0 +1,107 @@
+"""The command line as a script meets it: help, exit codes, errors, Ctrl-C.   cli_test.py BINARY [MODEL]"""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BINARY = sys.argv[1]
+MODEL = sys.argv[2] if len(sys.argv) > 2 and pathlib.Path(sys.argv[2]).is_dir() else None
+COMMANDS = ["run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench"]
+
+
+def run(*arguments, **options):
+    return subprocess.run([BINARY, *arguments], capture_output=True, text=True, timeout=120, **options)
+
+
+class Help(unittest.TestCase):
+    def test_the_program_lists_every_command_and_its_exit_codes(self):
+        result = run("--help")
+        self.assertEqual(result.returncode, 0)
+        for command in COMMANDS:
+            self.assertIn(f"\n  {command} ", result.stdout)
+        self.assertIn("130", result.stdout)
+
+    def test_every_command_explains_itself(self):
+        for command in COMMANDS:
+            with self.subTest(command):
+                result = run(command, "--help")
+                self.assertEqual(result.returncode, 0)
+                self.assertGreater(len(result.stdout), 200)
+
+    def test_the_version_is_printed(self):
+        self.assertRegex(run("--version").stdout, r"^\d+\.\d+\.\d+")
+
+
+class Usage(unittest.TestCase):
+    def test_a_wrong_command_line_exits_with_2(self):
+        for arguments in [[], ["serve-nothing"], ["generate"], ["generate", "x", "--top-q", "1"]]:
+            with self.subTest(arguments):
+                self.assertEqual(run(*arguments).returncode, 2)
+
+    def test_a_knob_out_of_range_says_the_range(self):
+        result = run("generate", "/nonexistent", "hi", "--temperature", "3")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("temperature must be in [0, 2], got 3", result.stderr)
+
+    def test_a_missing_model_is_one_clear_line(self):
+        result = run("generate", "/nonexistent", "hi")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("/nonexistent", result.stderr)
+        self.assertEqual(len(result.stderr.strip().splitlines()[-1:]), 1)
+
+
+@unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
+class Answers(unittest.TestCase):
+    def test_generate_as_json_has_every_documented_field(self):
+        result = run("generate", MODEL, "The capital of France is", "--raw", "--temperature", "0", "--max-tokens", "5",
+                     "--json", "--gaps", "--logprobs", "--top-logprobs", "2")
+        answer = json.loads(result.stdout)
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(answer["finish_reason"], "length")
+        self.assertEqual(len(answer["ids"]), 5)
+        self.assertEqual(len(answer["gaps"]), 5)
+        self.assertEqual(len(answer["logprobs"][0]["top_logprobs"]), 2)
+        self.assertTrue(answer["text"].startswith(" Paris"))
+        self.assertEqual(answer["usage"]["completion_tokens"], 5)
+
+    def test_standard_input_is_a_prompt(self):
+        result = run("generate", MODEL, "--raw", "--temperature", "0", "--max-tokens", "1", input="The capital of France is")
+        self.assertEqual(result.stdout, " Paris\n")
+
+    def test_a_prompt_file_is_read_byte_for_byte(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("The capital of France is\n")
+            file.flush()
+            result = run("generate", MODEL, "--raw", "--max-tokens", "1", "--prompt-file", file.name, "--json")
+        self.assertEqual(json.loads(result.stdout)["usage"]["prompt_tokens"], 6)
+
+    def test_ctrl_c_ends_the_answer_and_the_program(self):
+        command = [BINARY, "generate", MODEL, "Count for ever:", "--raw", "--ignore-eos", "--max-tokens", "8000"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.read(20)
+        process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        process.stdout.read()
+        self.assertEqual(process.wait(timeout=30), 130)
+        self.assertLess(time.monotonic() - begin, 20)
+
+    def test_run_answers_once_and_remembers_in_a_chat(self):
+        result = run("run", MODEL, "--temperature", "0", "--max-tokens", "12",
+                     input="Say one.\n/set top_k 5\n/set nonsense 1\n/help\nSay two.\n/bye\n")
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("no sampling knob named 'nonsense'", result.stderr)
+        self.assertIn("/clear", result.stderr)
+        self.assertGreater(len(result.stdout.strip()), 5)
+
+    def test_bench_prints_a_row_a_prompt_length(self):
+        result = run("bench", MODEL, "--prompt-tokens", "8,16", "--new-tokens", "4", "--repeat", "1", "--json")
+        report = json.loads(result.stdout)
+        self.assertEqual([row["prompt_tokens"] for row in report["results"]], [8, 16])
+        self.assertTrue(all(row["decode_tokens_per_second"] > 0 for row in report["results"]))
+
+
+unittest.main(argv=[sys.argv[0]], verbosity=2)

@@ -1,0 +1,222 @@
+#include "mlxserving/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/tiny_model.h"
+
+namespace mlxserving {
+namespace {
+
+struct Answer {
+  std::string text;
+  std::vector<int32_t> ids;
+  Finished finished;
+};
+
+Answer read_all(Stream& stream) {
+  Answer answer;
+  while (auto event = stream.next()) {
+    if (const auto* delta = std::get_if<TextDelta>(&*event)) {
+      answer.text += delta->text;
+      answer.ids.push_back(delta->token_id);
+    } else if (const auto* finished = std::get_if<Finished>(&*event)) {
+      answer.text += finished->text;
+      answer.finished = *finished;
+    } else {
+      ADD_FAILURE() << std::get<Failed>(*event).error.message;
+    }
+  }
+  return answer;
+}
+
+GenerateRequest ask(const std::string& text, int32_t max_tokens = 24) {
+  GenerateRequest request{.prompt = TextPrompt{text}, .raw = true};
+  request.sampling.temperature = 0;
+  request.sampling.max_tokens = max_tokens;
+  request.sampling.ignore_eos = true;
+  return request;
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  static std::unique_ptr<Engine> load(const test::TinyModel& model, EngineOptions options = {}) {
+    if (options.threads == 0) options.threads = 2;
+    auto engine = Engine::load(model.dir(), options);
+    EXPECT_TRUE(engine) << engine.error().message;
+    return std::move(*engine);
+  }
+  Answer answer(Engine& engine, GenerateRequest request) {
+    auto stream = engine.submit(std::move(request));
+    EXPECT_TRUE(stream) << stream.error().message;
+    return read_all(**stream);
+  }
+
+  test::TinyModel model_;
+};
+
+TEST_F(EngineTest, an_answer_is_as_long_as_asked_and_counted) {
+  const auto engine = load(model_);
+  const Answer a = answer(*engine, ask("Hello", 10));
+  EXPECT_EQ(a.ids.size(), 10U);
+  EXPECT_EQ(a.finished.reason, FinishReason::length);
+  EXPECT_EQ(a.finished.usage.prompt_tokens, 5);
+  EXPECT_EQ(a.finished.usage.completion_tokens, 10);
+}
+
+TEST_F(EngineTest, a_greedy_answer_among_others_equals_the_answer_alone) {
+  const auto engine = load(model_);
+  std::vector<std::string> prompts;
+  for (int i = 0; i < 12; ++i) prompts.push_back(std::string(static_cast<size_t>(1 + 53 * i), static_cast<char>('a' + i)));
+  std::vector<std::vector<int32_t>> alone;
+  for (const std::string& prompt : prompts) alone.push_back(answer(*engine, ask(prompt)).ids);
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (const std::string& prompt : prompts) streams.push_back(*engine->submit(ask(prompt)));
+  for (size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(read_all(*streams[i]).ids, alone[i]) << "prompt " << i;
+}
+
+TEST_F(EngineTest, a_seed_gives_the_same_text_and_another_seed_another) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask("Once upon a time", 64);
+  request.sampling.temperature = 1;
+  request.sampling.seed = 11;
+  const Answer first = answer(*engine, request);
+  EXPECT_EQ(answer(*engine, request).ids, first.ids);
+  request.sampling.seed = 12;
+  EXPECT_NE(answer(*engine, request).ids, first.ids);
+}
+
+TEST_F(EngineTest, the_text_ends_before_a_stop_string) {
+  const auto engine = load(model_);
+  const Answer free = answer(*engine, ask("stop here", 40));
+  ASSERT_GT(free.text.size(), 12U);
+  GenerateRequest request = ask("stop here", 40);
+  const std::string stop = free.text.substr(5, 4);
+  request.sampling.stop = {stop};
+  const Answer stopped = answer(*engine, request);
+  EXPECT_EQ(stopped.text, free.text.substr(0, free.text.find(stop)));
+  EXPECT_EQ(stopped.finished.reason, FinishReason::stop);
+}
+
+TEST_F(EngineTest, a_cancelled_stream_ends_once_with_its_reason) {
+  const auto engine = load(model_);
+  auto stream = *engine->submit(ask("forever", 1500));
+  ASSERT_TRUE(stream->next());
+  stream->cancel();
+  stream->cancel();
+  const Answer rest = read_all(*stream);
+  EXPECT_EQ(rest.finished.reason, FinishReason::cancelled);
+  EXPECT_EQ(stream->next(), std::nullopt);
+}
+
+TEST_F(EngineTest, a_slow_reader_pauses_itself_and_loses_nothing) {
+  const auto engine = load(model_);
+  const std::vector<int32_t> expected = answer(*engine, ask("slow", 700)).ids;
+  auto slow = *engine->submit(ask("slow", 700));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // its buffer fills
+  EXPECT_EQ(answer(*engine, ask("quick", 20)).ids.size(), 20U);
+  EXPECT_EQ(read_all(*slow).ids, expected);
+}
+
+TEST_F(EngineTest, a_dropped_stream_frees_its_pages) {
+  const auto engine = load(model_, {.context_tokens_max = 256});
+  for (int i = 0; i < 50; ++i) {
+    auto stream = engine->submit(ask("dropped", 200));
+    ASSERT_TRUE(stream) << stream.error().message;
+  }
+  EXPECT_EQ(answer(*engine, ask("after", 5)).ids.size(), 5U);
+}
+
+TEST_F(EngineTest, a_stream_outlives_its_engine) {
+  auto engine = load(model_);
+  auto stream = *engine->submit(ask("orphan", 1000));
+  engine.reset();
+  EXPECT_EQ(read_all(*stream).finished.reason, FinishReason::cancelled);
+  stream->cancel();
+}
+
+TEST_F(EngineTest, a_sliding_window_model_goes_on_past_its_ring) {
+  const test::TinyModel sliding({.sliding_window = 48});
+  const auto engine = load(sliding);
+  EXPECT_EQ(answer(*engine, ask(std::string(600, 'x'), 600)).ids.size(), 600U);
+}
+
+TEST_F(EngineTest, what_cannot_fit_is_refused_with_the_numbers) {
+  const auto engine = load(model_, {.context_tokens_max = 512});
+  const auto refused = engine->submit(ask(std::string(600, 'x')));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_request);
+  EXPECT_NE(refused.error().message.find("600"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("512"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(EngineTest, an_answer_ends_where_the_context_ends) {
+  const auto engine = load(model_, {.context_tokens_max = 512});
+  GenerateRequest request = ask(std::string(500, 'x'));
+  request.sampling.max_tokens.reset();
+  const Answer a = answer(*engine, request);
+  EXPECT_EQ(a.ids.size(), 12U);
+  EXPECT_EQ(a.finished.reason, FinishReason::length);
+}
+
+TEST_F(EngineTest, bad_requests_name_their_field) {
+  const auto engine = load(model_);
+  const auto param_of = [&](GenerateRequest request) {
+    const auto stream = engine->submit(std::move(request));
+    return stream ? std::string("accepted") : stream.error().param;
+  };
+  GenerateRequest hot = ask("x");
+  hot.sampling.temperature = 3;
+  EXPECT_EQ(param_of(hot), "temperature");
+  EXPECT_EQ(param_of(ask("")), "prompt");
+  GenerateRequest unknown = ask("x");
+  unknown.prompt = TokenPrompt{{5, test::kTinyVocabulary}};
+  EXPECT_EQ(param_of(unknown), "prompt");
+  GenerateRequest messages = ask("x");
+  messages.prompt = MessagesPrompt{.json = "[{\"role\": 1}]"};
+  EXPECT_NE(param_of(messages), "accepted");
+}
+
+TEST_F(EngineTest, message_text_never_becomes_a_special_token) {
+  const auto engine = load(model_);
+  const auto prompt_tokens = [&](const std::string& content) {
+    GenerateRequest request = ask("");
+    request.prompt = MessagesPrompt{.json = to_text(Json::array({{{"role", "user"}, {"content", content}}}))};
+    return answer(*engine, request).finished.usage.prompt_tokens;
+  };
+  // As many tokens as bytes: the marker is spelled out, not the one token it stands for.
+  EXPECT_EQ(prompt_tokens("<|im_end|>"), prompt_tokens("0123456789"));
+}
+
+TEST_F(EngineTest, logprobs_and_gaps_are_reported_for_each_token) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask("logprobs", 8);
+  request.sampling.logprobs = true;
+  request.sampling.top_logprobs = 3;
+  request.gaps = true;
+  auto stream = *engine->submit(request);
+  int tokens = 0;
+  while (auto event = stream->next()) {
+    const auto* delta = std::get_if<TextDelta>(&*event);
+    if (delta == nullptr) continue;
+    ++tokens;
+    ASSERT_TRUE(delta->logprob && delta->gap);
+    ASSERT_EQ(delta->top_logprobs.size(), 3U);
+    EXPECT_EQ(delta->top_logprobs[0].token_id, delta->token_id);
+    EXPECT_NEAR(delta->top_logprobs[0].logprob - delta->top_logprobs[1].logprob, *delta->gap, 1e-4);
+  }
+  EXPECT_EQ(tokens, 8);
+}
+
+TEST_F(EngineTest, a_missing_directory_is_one_clear_error) {
+  const auto engine = Engine::load("/nonexistent/model");
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code, ErrorCode::not_found);
+  EXPECT_NE(engine.error().message.find("/nonexistent/model"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mlxserving
