@@ -23,15 +23,21 @@ Result<Ids> render(const Json& messages, const MessagesPrompt& prompt, const Tex
   if (!text.chat_template) {
     return bad_prompt("the model has no chat template, so it takes a raw prompt only, not messages");
   }
-  text::ChatInput input{.messages = messages};
+  text::ChatRequest chat;
+  chat.messages = messages;
+  chat.now = text::jinja::local_time_now();
   if (!prompt.tools_json.empty()) {
-    MLXS_TRY(input.tools, parse_json(prompt.tools_json, "tools"));
+    MLXS_TRY(chat.tools, parse_json(prompt.tools_json, "tools"));
   }
   if (!prompt.template_arguments.empty()) {
-    MLXS_TRY(input.arguments, parse_json(prompt.template_arguments, "template_arguments"));
+    MLXS_TRY(chat.kwargs, parse_json(prompt.template_arguments, "template_arguments"));
   }
-  MLXS_TRY(const text::RenderedChat rendered, text.chat_template->render(input));
-  MLXS_TRY(const text::Encoding encoding, text.tokenizer->encode(rendered.spans(), {.add_special_tokens = false}));
+  MLXS_TRY(const text::jinja::Rendered rendered, text.chat_template->render(chat));
+  std::vector<text::Span> spans;
+  for (const auto& [begin, end, trusted] : rendered.spans) {
+    spans.push_back({std::string_view(rendered.text).substr(begin, end - begin), trusted});
+  }
+  MLXS_TRY(const text::Encoding encoding, text.tokenizer->encode(spans, {.add_special_tokens = false}));
   return to_ids(encoding.ids);
 }
 
