@@ -31,7 +31,7 @@ struct EngineOptions {
   int64_t kv_bytes = 0;            // of the KV cache; 0: enough for one full context, at most a quarter of the memory
   bool warm_up = true;             // run one step before the first request
   // Called on the loading thread with a fraction in [0, 1] and what is being done.
-  std::function<void(double fraction, const std::string& stage)> progress;
+  std::function<void(double fraction, const std::string& stage)> progress = {};
 };
 
 struct ModelInfo {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/utf8.h"
 #include "engine/tiny_model.h"
 
 namespace mlxserving {
@@ -94,7 +95,9 @@ TEST_F(EngineTest, the_text_ends_before_a_stop_string) {
   const Answer free = answer(*engine, ask("stop here", 40));
   ASSERT_GT(free.text.size(), 12U);
   GenerateRequest request = ask("stop here", 40);
-  const std::string stop = free.text.substr(5, 4);
+  size_t begin = 5;  // random text: somewhere in it stand three bytes that are whole characters
+  while (!utf8::is_valid(free.text.substr(begin, 3))) ++begin;
+  const std::string stop = free.text.substr(begin, 3);
   request.sampling.stop = {stop};
   const Answer stopped = answer(*engine, request);
   EXPECT_EQ(stopped.text, free.text.substr(0, free.text.find(stop)));
