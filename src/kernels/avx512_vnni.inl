@@ -213,6 +213,11 @@ inline GroupScales load_scales(const Matrix& w, int64_t group, int count) {
 // see bench/micro/linear_bench.
 constexpr int kPrefetchBytes = 4096;
 
+inline void prefetch_scales(const Matrix& w, int64_t at) {
+  _mm_prefetch(reinterpret_cast<const char*>(w.scales) + at, _MM_HINT_T0);
+  if (w.packing == Packing::affine) _mm_prefetch(reinterpret_cast<const char*>(w.biases) + at, _MM_HINT_T0);
+}
+
 // What the row loop needs of the matrix and of the prepared rows, worked out once.
 template <typename Codes, bool kPair, int kSpan>
 struct IntegerLayout {
@@ -224,6 +229,7 @@ struct IntegerLayout {
   int64_t scales_at;
   int64_t sums_at;
   int64_t token_bytes;
+  int64_t scales_ahead;  // bytes of scales that go with kPrefetchBytes of codes
   int group_step;       // groups that a unit of kSpan blocks holds
   __m512i first_index;  // which group's scale a 32-bit lane of a unit wants
 
@@ -233,6 +239,7 @@ struct IntegerLayout {
         scales_at(Row::scales_at(w)),
         sums_at(Row::sums_at(w)),
         token_bytes(Row::bytes(w)),
+        scales_ahead(kPrefetchBytes / w.row_bytes() * w.groups() * w.scale_bytes()),
         group_step(kSpan > 1 ? 1 : kBlockCodes<Codes> / w.group_size) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const int lanes_a_group = __builtin_ctz(static_cast<unsigned>(w.group_size / kLaneCodes));
@@ -258,7 +265,9 @@ template <typename Codes, bool kPair, int kSpan, int kRows, int kTokens>
     const int count = static_cast<int>(left < kScaleGroups ? left : kScaleGroups);
     V::F scales[kRows][kTokens];
     for (int r = 0; r < kRows; ++r) {
-      const GroupScales of_row = load_scales(w, (row + r) * layout.groups + group, count);
+      const int64_t first_group = (row + r) * layout.groups + group;
+      prefetch_scales(w, first_group * w.scale_bytes() + layout.scales_ahead);
+      const GroupScales of_row = load_scales(w, first_group, count);
       for (int t = 0; t < kTokens; ++t) {
         const uint8_t* token = prepared + t * layout.token_bytes + group * 4;
         scales[r][t] = V::mul(of_row.scale, _mm512_load_ps(token + layout.scales_at));

@@ -5,14 +5,21 @@
 
 constexpr int kPageVectors = kPageTokens / V::kWidth;
 
-// scores[q][kPageTokens] = q · K for kQueries queries, K as [head_dim][kPageTokens].
+inline void prefetch_bytes(const uint8_t* p, int count) {
+  for (int i = 0; i < count; i += 64) __builtin_prefetch(p + i);
+}
+
+// scores[q][kPageTokens] = q · K for kQueries queries, K as [head_dim][kPageTokens]. Meanwhile the keys at `next`,
+// whose place the machine cannot guess, are on their way.
 template <Float kType, int kQueries>
-void score_block(const uint8_t* keys, int head_dim, const float* const* q, float* scores) {
+void score_block(const uint8_t* keys, const uint8_t* next, int head_dim, const float* const* q, float* scores) {
   V::F sums[kQueries][kPageVectors];
   for (auto& query : sums) {
     for (auto& sum : query) sum = V::set(0);
   }
   for (int d = 0; d < head_dim; ++d) {
+    constexpr int kRowBytes = kPageTokens * bytes_of(kType);
+    prefetch_bytes(next + int64_t{d} * kRowBytes, kRowBytes);
     V::F k[kPageVectors];
     for (int v = 0; v < kPageVectors; ++v) {
       k[v] = V::load_as<kType>(keys + (int64_t{d} * kPageTokens + v * V::kWidth) * bytes_of(kType));
@@ -30,8 +37,8 @@ void score_block(const uint8_t* keys, int head_dim, const float* const* q, float
 // out[q] = out[q] * factor[q] + Σ p[q][t] * V[t] over `tokens` slots, for kVectors vectors of the head; the last lanes
 // of a head whose size is no multiple of the width are a single partial vector (`rest` > 0).
 template <Float kType, int kQueries, int kVectors>
-void value_block(const uint8_t* values, int head_dim, int rest, int tokens, const float* p, const float* factors,
-                 float* out) {
+void value_block(const uint8_t* values, const uint8_t* next, int head_dim, int rest, int tokens, const float* p,
+                 const float* factors, float* out) {
   const auto load = [rest](const float* from) { return rest > 0 ? V::load_part(from, rest) : V::load(from); };
   const auto load_value = [rest](const uint8_t* from) {
     return rest > 0 ? V::load_part_as<kType>(from, rest) : V::load_as<kType>(from);
@@ -42,7 +49,9 @@ void value_block(const uint8_t* values, int head_dim, int rest, int tokens, cons
       sums[i][v] = V::mul(load(out + i * head_dim + v * V::kWidth), V::set(factors[i]));
     }
   }
-  for (int t = 0; t < tokens; ++t, values += int64_t{head_dim} * bytes_of(kType)) {
+  const int64_t row_bytes = int64_t{head_dim} * bytes_of(kType);
+  for (int t = 0; t < tokens; ++t, values += row_bytes, next += row_bytes) {
+    prefetch_bytes(next, kVectors * V::kWidth * bytes_of(kType));
     V::F row[kVectors];
     for (int v = 0; v < kVectors; ++v) row[v] = load_value(values + int64_t{v} * V::kWidth * bytes_of(kType));
     for (int i = 0; i < kQueries; ++i) {
@@ -63,45 +72,48 @@ void value_block(const uint8_t* values, int head_dim, int rest, int tokens, cons
 }
 
 template <Float kType, int kQueries>
-void value_rows(const uint8_t* values, int head_dim, int tokens, const float* p, const float* factors, float* out) {
+void value_rows(const uint8_t* values, const uint8_t* next, int head_dim, int tokens, const float* p,
+                const float* factors, float* out) {
   constexpr int kStep = V::kValueVectors * V::kWidth;
   int d = 0;
   for (; d + kStep <= head_dim; d += kStep) {
-    value_block<kType, kQueries, V::kValueVectors>(values + d * bytes_of(kType), head_dim, 0, tokens, p, factors,
-                                                   out + d);
+    value_block<kType, kQueries, V::kValueVectors>(values + d * bytes_of(kType), next + d * bytes_of(kType), head_dim,
+                                                   0, tokens, p, factors, out + d);
   }
   for (; d < head_dim; d += V::kWidth) {
     const int rest = head_dim - d < V::kWidth ? head_dim - d : 0;
-    value_block<kType, kQueries, 1>(values + d * bytes_of(kType), head_dim, rest, tokens, p, factors, out + d);
+    value_block<kType, kQueries, 1>(values + d * bytes_of(kType), next + d * bytes_of(kType), head_dim, rest, tokens, p,
+                                    factors, out + d);
   }
 }
 
 // The page at `keys` (values behind them) for all queries of the task, in blocks of kQueries and a smaller last one.
 template <Float kType, int kQueries>
-void score_page(const AttentionTask& task, const uint8_t* keys, int first, int queries, float* scores) {
+void score_page(const AttentionTask& task, const uint8_t* keys, const uint8_t* next, int first, int queries,
+                float* scores) {
   for (; first + kQueries <= queries; first += kQueries) {
     const float* q[kQueries];
     for (int i = 0; i < kQueries; ++i) {
       const int query = first + i;
       q[i] = task.q + query / task.group * task.q_stride + query % task.group * task.pool.head_dim;
     }
-    score_block<kType, kQueries>(keys, task.pool.head_dim, q, scores + first * kPageTokens);
+    score_block<kType, kQueries>(keys, first == 0 ? next : keys, task.pool.head_dim, q, scores + first * kPageTokens);
   }
   if constexpr (kQueries > 1) {
-    if (first < queries) score_page<kType, kQueries - 1>(task, keys, first, queries, scores);
+    if (first < queries) score_page<kType, kQueries - 1>(task, keys, next, first, queries, scores);
   }
 }
 
 template <Float kType, int kQueries>
-void value_page(const uint8_t* values, int head_dim, int tokens, int first, int queries, const float* p,
-                const float* factors, float* out) {
+void value_page(const uint8_t* values, const uint8_t* next, int head_dim, int tokens, int first, int queries,
+                const float* p, const float* factors, float* out) {
   for (; first + kQueries <= queries; first += kQueries) {
-    value_rows<kType, kQueries>(values, head_dim, tokens, p + first * kPageTokens, factors + first,
-                                out + first * head_dim);
+    value_rows<kType, kQueries>(values, first == 0 ? next : values, head_dim, tokens, p + first * kPageTokens,
+                                factors + first, out + first * head_dim);
   }
   if constexpr (kQueries > 1) {
     if (first < queries) {
-      value_page<kType, kQueries - 1>(values, head_dim, tokens, first, queries, p, factors, out);
+      value_page<kType, kQueries - 1>(values, next, head_dim, tokens, first, queries, p, factors, out);
     }
   }
 }
@@ -142,7 +154,8 @@ void attend_typed(const AttentionTask& task, AttentionPiece piece, float* scratc
   float* factors = scratch + int64_t{queries} * kPageTokens;
   for (int64_t first = task.key_begin; first < task.key_end; first += kPageTokens) {
     const uint8_t* keys = head_at(task, first);
-    score_page<kType, V::kQueryBlock>(task, keys, 0, queries, scratch);
+    const uint8_t* next = first + kPageTokens < task.key_end ? head_at(task, first + kPageTokens) : keys;
+    score_page<kType, V::kQueryBlock>(task, keys, next, 0, queries, scratch);
     const int64_t tokens = task.key_end - first < kPageTokens ? task.key_end - first : kPageTokens;
     for (int i = 0; i < queries; ++i) {
       float* scores = scratch + int64_t{i} * kPageTokens;
@@ -153,9 +166,9 @@ void attend_typed(const AttentionTask& task, AttentionPiece piece, float* scratc
       if (low > 0 || high < kPageTokens) mask(scores, low, high);
       factors[i] = weigh(scores, piece.maximum + i, piece.sum + i);
     }
-    const uint8_t* values = keys + task.pool.head_bytes() / 2;
-    value_page<kType, V::kQueryBlock>(values, task.pool.head_dim, static_cast<int>(tokens), 0, queries, scratch,
-                                      factors, piece.values);
+    const int64_t to_values = task.pool.head_bytes() / 2;
+    value_page<kType, V::kQueryBlock>(keys + to_values, next + to_values, task.pool.head_dim, static_cast<int>(tokens),
+                                      0, queries, scratch, factors, piece.values);
   }
 }
 
