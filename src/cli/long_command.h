@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "core/interrupt.h"
+#include "cli/interrupt.h"
 #include "core/progress.h"
 #include "hub/convert.h"
 
@@ -16,7 +16,9 @@ namespace mlxserving::cli {
 // Shows work on a terminal's standard error and ends it on Ctrl-C. Observers from it borrow it.
 class LongCommand {
  public:
-  LongCommand(std::string label, bool quiet) : label_(std::move(label)), quiet_(quiet) {}
+  LongCommand(std::string label, bool quiet) : label_(std::move(label)), quiet_(quiet) {
+    interrupt_.on_signal([] {});  // read between steps
+  }
 
   hub::WorkObserver observer() {
     return {.begin =
@@ -29,7 +31,8 @@ class LongCommand {
                 [this](uint64_t bytes) {
                   done_ += bytes;
                   progress_->show(static_cast<double>(done_) / static_cast<double>(total_));
-                  return check_interrupt();
+                  if (!interrupt_.was_raised()) return Result<void>{};
+                  return Result<void>(Error{ErrorCode::cancelled, "interrupted", ""});
                 }};
   }
 
@@ -41,7 +44,7 @@ class LongCommand {
   bool quiet_;
   uint64_t total_ = 0;
   uint64_t done_ = 0;
-  InterruptScope interrupt_;
+  Interrupt interrupt_;
   std::optional<Progress> progress_;
 };
 

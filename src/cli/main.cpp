@@ -48,8 +48,9 @@ int run(int argc, char** argv) {
   for (const auto& [command, runner] : commands) {
     if (!command->parsed()) continue;
     const Result<int> code = runner();
-    if (!code) print(code.error());
-    return code ? *code : kExitFailed;
+    if (code) return *code;
+    print(code.error());
+    return code.error().code == ErrorCode::cancelled ? kExitInterrupted : kExitFailed;
   }
   return kExitUsage;
 }
