@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,8 +56,11 @@ std::vector<Shard> plan_shards(std::span<const TensorSource> sources, uint64_t b
     }
   }
   for (Shard& shard : shards) {
-    std::stable_partition(shard.slots.begin(), shard.slots.end(),
-                          [&](const Slot& slot) { return byte_count(info_of(sources, slot)) % kAlignment == 0; });
+    std::vector<Slot> uneven;
+    const auto is_uneven = [&](const Slot& slot) { return byte_count(info_of(sources, slot)) % kAlignment != 0; };
+    std::copy_if(shard.slots.begin(), shard.slots.end(), std::back_inserter(uneven), is_uneven);
+    std::erase_if(shard.slots, is_uneven);
+    shard.slots.insert(shard.slots.end(), uneven.begin(), uneven.end());
     uint64_t offset = 0;
     for (Slot& slot : shard.slots) {
       slot.offset = offset;

@@ -31,10 +31,10 @@ constexpr const char* kTekkenParts[] = {kTekken};
 constexpr const char* kO200kParts[] = {kO200k};
 constexpr const char* kDeepseekCoderParts[] = {"[\r\n]", R"(\s?\p{L}+)", R"(\s?\p{P}+)", "[一-龥ࠀ-一가-퟿]+",
                                                R"(\p{N})"};
-constexpr const char* kDeepseekV3Parts[] = {
-    R"(\p{N}{1,3})", "[一-龥぀-ゟ゠-ヿ]+",
-    ("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
-     "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")};
+constexpr const char* kDeepseekV3Words =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+constexpr const char* kDeepseekV3Parts[] = {R"(\p{N}{1,3})", "[一-龥぀-ゟ゠-ヿ]+", kDeepseekV3Words};
 
 struct Row {
   std::string_view name;

@@ -198,6 +198,7 @@ struct ScoredMerge {
   std::string_view left;
   std::string_view right;
   double score;
+  size_t order;  // among equals
 };
 
 Result<Json> merges_from_scores(const GgufFile& file, const std::vector<Token>& tokens) {
@@ -213,16 +214,22 @@ Result<Json> merges_from_scores(const GgufFile& file, const std::vector<Token>& 
       const auto left = ids.find(text.substr(0, cut));
       const auto right = ids.find(text.substr(cut));
       if (left == ids.end() || right == ids.end()) continue;
-      cuts.push_back({{left->second, right->second}, {left->first, right->first, scores->number(id)}});
+      cuts.push_back({{left->second, right->second}, {left->first, right->first, scores->number(id), 0}});
     }
     std::sort(cuts.begin(), cuts.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& cut : cuts) merges.push_back(cut.second);
+    for (const auto& cut : cuts) {
+      merges.push_back(cut.second);
+      merges.back().order = merges.size();
+    }
   }
-  std::stable_sort(merges.begin(), merges.end(), [](const ScoredMerge& a, const ScoredMerge& b) {
+  std::sort(merges.begin(), merges.end(), [](const ScoredMerge& a, const ScoredMerge& b) {
     if (a.score != b.score) return a.score > b.score;
     const size_t a_left = utf8::length(a.left);
     const size_t b_left = utf8::length(b.left);
-    return a_left != b_left ? a_left > b_left : utf8::length(a.right) > utf8::length(b.right);
+    if (a_left != b_left) return a_left > b_left;
+    const size_t a_right = utf8::length(a.right);
+    const size_t b_right = utf8::length(b.right);
+    return a_right != b_right ? a_right > b_right : a.order < b.order;
   });
   Json pairs = Json::array();
   for (const ScoredMerge& merge : merges) pairs.push_back(Json::array({merge.left, merge.right}));
