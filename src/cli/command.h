@@ -10,9 +10,9 @@ namespace mlxserving::cli {
 
 // Exit codes, as `mlx-serving --help` documents them.
 constexpr int kExitOk = 0;
-constexpr int kExitFailed = 1;        // the work failed: a model that cannot be loaded, a file that cannot be written
-constexpr int kExitUsage = 2;         // the command line is wrong
-constexpr int kExitInterrupted = 130; // Ctrl-C
+constexpr int kExitFailed = 1;         // the work failed: a model that cannot be loaded, a file that cannot be written
+constexpr int kExitUsage = 2;          // the command line is wrong
+constexpr int kExitInterrupted = 130;  // Ctrl-C
 
 // Declares the command's arguments on its sub-command and returns what runs it, which gives the exit code. An Error is
 // printed by main.

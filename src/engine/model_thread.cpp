@@ -10,9 +10,9 @@
 #include "engine/kv_budget.h"
 #include "engine/memory.h"
 #include "engine/runner.h"
-#include "models/model.h"
 #include "kernels/dispatch.h"
 #include "kernels/thread_pool.h"
+#include "models/model.h"
 #include "nn/cpu_ops.h"
 #include "nn/mlx_ops.h"
 
@@ -49,9 +49,9 @@ Result<Backend> make_backend(const EngineOptions& options) {
   MLXS_TRY(const kernels::Kernels* kernels, kernels::choose_kernels_from_environment());
   backend.threads = options.threads > 0 ? options.threads : kernels::default_thread_count();
   backend.kernels = kernels->isa;
-  MLXS_TRY(backend.ops, nn::make_cpu_ops({.threads = backend.threads,
-                                          .numerics = cpu_numerics(options.numerics),
-                                          .kernels = kernels}));
+  MLXS_TRY(
+      backend.ops,
+      nn::make_cpu_ops({.threads = backend.threads, .numerics = cpu_numerics(options.numerics), .kernels = kernels}));
   return backend;
 }
 

@@ -13,7 +13,7 @@ namespace mlxserving::engine {
 
 struct Prepared {
   std::vector<int32_t> ids = {};       // of the prompt, at least one
-  int32_t tokens_max = 0;         // prompt and answer together
+  int32_t tokens_max = 0;              // prompt and answer together
   SamplingParams sampling = {};        // valid, with a seed
   sampling::TokenRoles roles = {};     // what the knobs' texts mean in this vocabulary
   std::vector<int32_t> stop_ids = {};  // ascending; the first of them ends the answer

@@ -16,9 +16,9 @@ namespace mlxserving::engine {
 // Immutable once loaded: any thread may read.
 struct TextModel {
   std::shared_ptr<const text::Tokenizer> tokenizer;  // shared with detokenizers
-  std::optional<text::ChatTemplate> chat_template;  // a base model has none
-  std::vector<int32_t> end_ids;                     // end an answer, ascending
-  std::vector<int32_t> newline_ids;                 // tokens of "\n", which XTC spares
+  std::optional<text::ChatTemplate> chat_template;   // a base model has none
+  std::vector<int32_t> end_ids;                      // end an answer, ascending
+  std::vector<int32_t> newline_ids;                  // tokens of "\n", which XTC spares
 };
 
 Result<TextModel> load_text_model(const std::string& model_dir);

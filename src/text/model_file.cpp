@@ -5,6 +5,7 @@
 
 #include "core/result.h"
 #include "text/bpe.h"
+#include "text/reference_float.h"
 #include "text/unigram.h"
 #include "text/word_models.h"
 
@@ -154,6 +155,12 @@ Result<ParsedModel> parse_bpe(object model, const Options& options, bool byte_le
   return ParsedModel{std::move(built), false, byte_level};
 }
 
+double score_of(value part) {
+  const std::string_view token = part.raw_json_token();
+  const double exact = part.get_double();  // throws where it is no number
+  return reference_float(token, exact);
+}
+
 Result<ParsedModel> parse_unigram(object model, const Options& options) {
   if (!options.has_vocab) return fail(ErrorCode::invalid_model, "model.vocab", "model must have vocab");
   std::vector<std::pair<std::string, double>> pieces;
@@ -164,7 +171,7 @@ Result<ParsedModel> parse_unigram(object model, const Options& options) {
     size_t count = 0;
     for (auto part : entry.get_array()) {
       if (count == 0) piece.first = text_of(part.value());
-      if (count == 1) piece.second = part.get_double();
+      if (count == 1) piece.second = score_of(part.value());
       ++count;
     }
     if (count != 2)

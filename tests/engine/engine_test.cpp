@@ -71,7 +71,8 @@ TEST_F(EngineTest, an_answer_is_as_long_as_asked_and_counted) {
 TEST_F(EngineTest, a_greedy_answer_among_others_equals_the_answer_alone) {
   const auto engine = load(model_);
   std::vector<std::string> prompts;
-  for (int i = 0; i < 12; ++i) prompts.push_back(std::string(static_cast<size_t>(1 + 53 * i), static_cast<char>('a' + i)));
+  for (int i = 0; i < 12; ++i)
+    prompts.push_back(std::string(static_cast<size_t>(1 + 53 * i), static_cast<char>('a' + i)));
   std::vector<std::vector<int32_t>> alone;
   for (const std::string& prompt : prompts) alone.push_back(answer(*engine, ask(prompt)).ids);
   std::vector<std::unique_ptr<Stream>> streams;

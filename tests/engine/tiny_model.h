@@ -52,7 +52,8 @@ class TinyModel {
   static constexpr int64_t kKvWidth = 16;
   static constexpr int kLayers = 2;
   static constexpr const char* kTemplate =
-      "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+      "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}{% endfor "
+      "%}"
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
   static Json config(const TinyModelOptions& options) {
