@@ -1,5 +1,5 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo build test test-long lint format clean
+.PHONY: demo build test test-sanitized test-long lint format clean
 
 MODEL := build/models/SmolLM2-135M-Instruct
 BINARY := build/release/src/cli/mlx-serving
@@ -17,15 +17,19 @@ build:
 
 # Every test, as CI runs it.
 test:
-	scripts/bootstrap --tests --lint
+	scripts/bootstrap --tests
 	cmake --preset dev
 	cmake --build --preset dev
 	scripts/fetch-demo-model build/dev/src/cli/mlx-serving
 	ctest --preset dev -j2
-	scripts/test-sanitized
 
-# Full differential, fuzz and parity runs: hours.
-test-long: test
+# The same tests under the address, undefined-behaviour and thread sanitizers: two more builds.
+test-sanitized:
+	scripts/bootstrap --tests
+	scripts/test-sanitized --all
+
+# Full differential and parity runs: hours.
+test-long: test test-sanitized
 	scripts/test-long
 
 lint:

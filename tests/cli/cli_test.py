@@ -1,4 +1,4 @@
-"""The command line as a script meets it: help, exit codes, errors, Ctrl-C.   cli_test.py BINARY [MODEL]"""
+"""The command line as a script meets it: help, exit codes, errors, Ctrl-C.   cli_test.py BINARY HELLO [MODEL]"""
 import json
 import pathlib
 import signal
@@ -9,7 +9,8 @@ import time
 import unittest
 
 BINARY = sys.argv[1]
-MODEL = sys.argv[2] if len(sys.argv) > 2 and pathlib.Path(sys.argv[2]).is_dir() else None
+HELLO = sys.argv[2]  # examples/hello.cpp
+MODEL = sys.argv[3] if len(sys.argv) > 3 and pathlib.Path(sys.argv[3]).is_dir() else None
 COMMANDS = ["run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench"]
 
 
@@ -96,6 +97,11 @@ class Answers(unittest.TestCase):
         self.assertIn("no sampling knob named 'nonsense'", result.stderr)
         self.assertIn("/clear", result.stderr)
         self.assertGreater(len(result.stdout.strip()), 5)
+
+    def test_the_example_of_the_library_answers(self):
+        result = subprocess.run([HELLO, MODEL, "Name a colour."], capture_output=True, text=True, timeout=120)
+        self.assertEqual(result.returncode, 0)
+        self.assertGreater(len(result.stdout.strip()), 3)
 
     def test_bench_prints_a_row_a_prompt_length(self):
         result = run("bench", MODEL, "--prompt-tokens", "8,16", "--new-tokens", "4", "--repeat", "1", "--json")
