@@ -1,5 +1,5 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo build test test-sanitized test-long lint format clean
+.PHONY: demo build test test-sanitized test-client test-long lint format clean
 
 MODEL := build/models/SmolLM2-135M-Instruct
 BINARY := build/release/src/cli/mlx-serving
@@ -27,6 +27,10 @@ test:
 test-sanitized:
 	scripts/bootstrap --tests
 	scripts/test-sanitized --all
+
+# The npm package in client/: types, lint, tests over a scripted runtime, build.
+test-client:
+	cd client && npm ci && npm run typecheck && npm run lint && npm run coverage && npm run build
 
 # Full differential and parity runs: hours.
 test-long: test test-sanitized
