@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <functional>
+#include <span>
 
 #include "core/result.h"
 #include "core/utf8.h"
@@ -494,6 +495,21 @@ class BpeBuilder::State {
     return true;
   }
 
+  static Error unknown(std::string_view token) {
+    return fail(ErrorCode::invalid_model, "merges", "merges: token '{}' must be in the vocabulary", token);
+  }
+
+  // Left, right and what they merge into.
+  struct PendingMerge {
+    uint32_t rank = 0;
+    std::array<std::string, 3> keys;
+    std::array<uint64_t, 3> hashes{};
+    std::array<int32_t, 3> ids{};
+  };
+  std::array<PendingMerge, 32> pending;
+  size_t pending_count = 0;
+
+  Result<void> resolve_merges();
   void find_bytes();
   void find_lengths();
   void find_joined_pairs();
@@ -574,27 +590,47 @@ Result<void> BpeBuilder::add_merge(std::string_view left, std::string_view right
 }
 
 Result<void> BpeBuilder::add_merge(std::string_view left, std::string_view right, uint32_t rank) {
-  const auto unknown = [](std::string_view token) {
-    return fail(ErrorCode::invalid_model, "merges", "merges: token '{}' must be in the vocabulary", token);
-  };
-  Tables& tables = state_->tables;
-  std::string& a = state_->left;
-  std::string& b = state_->right;
-  const std::string& prefix = tables.options.continuing_subword_prefix;
-  if (right.size() < prefix.size()) return unknown(right);
-  if (!state_->key_of(left, a) || !state_->key_of(right, b)) return {};  // no piece can spell it
-  const int32_t a_id = tables.keys.find_id(a);
-  if (a_id < 0) return unknown(left);
-  const int32_t b_id = tables.keys.find_id(b);
-  if (b_id < 0) return unknown(right);
-  a.append(b, prefix.size());
-  const int32_t merged = tables.keys.find_id(a);
-  if (merged < 0) return unknown(std::string(left) + std::string(right.substr(prefix.size())));
-  tables.merges.add(a_id, b_id, {rank, static_cast<uint32_t>(merged)});
+  const std::string& prefix = state_->tables.options.continuing_subword_prefix;
+  if (right.size() < prefix.size()) return State::unknown(right);
+  // What no piece can spell has no merges.
+  if (!state_->key_of(left, state_->left) || !state_->key_of(right, state_->right)) return {};
+  State::PendingMerge& merge = state_->pending[state_->pending_count++];
+  merge.rank = rank;
+  merge.keys[0] = state_->left;
+  merge.keys[1] = state_->right;
+  merge.keys[2].assign(state_->left).append(state_->right, prefix.size());
+  return state_->pending_count == state_->pending.size() ? state_->resolve_merges() : Result<void>();
+}
+
+// The tables are far larger than the caches: what would be one wait for memory after the other are many at once.
+Result<void> BpeBuilder::State::resolve_merges() {
+  const auto merges = std::span(pending).first(std::exchange(pending_count, 0));
+  for (PendingMerge& merge : merges) {
+    for (int i = 0; i < 3; ++i) {
+      merge.hashes[i] = hash_bytes(merge.keys[i]);
+      tables.keys.prefetch_slot(merge.hashes[i]);
+    }
+  }
+  for (const PendingMerge& merge : merges) {
+    for (const uint64_t hash : merge.hashes) tables.keys.prefetch_text(hash);
+  }
+  for (PendingMerge& merge : merges) {
+    for (int i = 0; i < 3; ++i) {
+      merge.ids[i] = tables.keys.find_id(merge.keys[i], merge.hashes[i]);
+      if (merge.ids[i] < 0)
+        return unknown(tables.options.byte_level ? alphabet_of_bytes(merge.keys[i]) : merge.keys[i]);
+    }
+    tables.merges.prefetch(static_cast<uint32_t>(merge.ids[0]), static_cast<uint32_t>(merge.ids[1]));
+  }
+  for (const PendingMerge& merge : merges) {
+    tables.merges.add(static_cast<uint32_t>(merge.ids[0]), static_cast<uint32_t>(merge.ids[1]),
+                      {merge.rank, static_cast<uint32_t>(merge.ids[2])});
+  }
   return {};
 }
 
 Result<std::unique_ptr<const Model>> BpeBuilder::build() {
+  MLXS_CHECKED(state_->resolve_merges());
   Tables& tables = state_->tables;
   if (tables.options.unk_token) {
     std::string key;

@@ -19,6 +19,10 @@ class MergeTable {
  public:
   void reserve(size_t merges) { rehash(std::bit_ceil(2 * merges + 16)); }
 
+  void prefetch(uint32_t left, uint32_t right) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[first_slot(key_of(left, right))]);
+  }
+
   // A pair given twice keeps the later merge.
   void add(uint32_t left, uint32_t right, Merge merge) {
     if (2 * (size_ + 1) > slots_.size()) rehash(std::bit_ceil(4 * size_ + 16));
@@ -56,10 +60,11 @@ class MergeTable {
     }
   }
 
+  size_t first_slot(uint64_t key) const { return ((key ^ key >> 29) * 0x9E3779B97F4A7C15 >> 32) & (slots_.size() - 1); }
+
   size_t slot_of(uint64_t key) const {
     const size_t mask = slots_.size() - 1;
-    const uint64_t mixed = (key ^ key >> 29) * 0x9E3779B97F4A7C15;
-    for (size_t i = (mixed >> 32) & mask;; i = (i + 1) & mask) {
+    for (size_t i = first_slot(key);; i = (i + 1) & mask) {
       if (slots_[i].key == key || slots_[i].key == kEmpty) return i;
     }
   }

@@ -39,7 +39,7 @@ uint64_t hash_bytes(std::string_view bytes) {
 void Vocabulary::reserve(size_t tokens, size_t bytes_expected) {
   arena_.reserve(bytes_expected);
   entries_.reserve(tokens);
-  grow(std::bit_ceil(2 * tokens + 16));
+  grow(std::bit_ceil(tokens + tokens / 2 + 16));
 }
 
 void Vocabulary::grow(size_t slots) {
@@ -47,7 +47,7 @@ void Vocabulary::grow(size_t slots) {
   for (TokenId id = 0; id < entries_.size(); ++id) {
     if (!has(id)) continue;
     const uint64_t hash = hash_bytes(at(id));
-    slots_[slot_of(at(id), hash)] = {static_cast<uint32_t>(hash >> 32), id + 1};
+    slots_[slot_of(at(id), hash)] = {static_cast<uint32_t>(hash >> 32), id + 1, entries_[id].begin, entries_[id].bytes};
   }
 }
 
@@ -58,7 +58,7 @@ size_t Vocabulary::slot_of(std::string_view token, uint64_t hash) const {
   for (size_t i = hash & mask;; i = (i + 1) & mask) {
     const Slot& slot = slots_[i];
     if (slot.id_plus_1 == 0) return i;
-    if (slot.tag == tag && at(slot.id_plus_1 - 1) == token) return i;
+    if (slot.tag == tag && std::string_view(arena_.data() + slot.begin, slot.bytes) == token) return i;
   }
 }
 
@@ -74,17 +74,17 @@ Result<void> Vocabulary::add(std::string_view token, TokenId id) {
     return fail(ErrorCode::invalid_model, "vocab", "vocab: id {} must belong to one token, found '{}' and '{}'", id,
                 at(id), token);
   }
-  if (slots_.size() < 2 * (size_ + 1)) grow(std::bit_ceil(4 * size_ + 16));
+  if (2 * slots_.size() < 3 * (size_ + 1)) grow(std::bit_ceil(4 * size_ + 16));
   if (id >= entries_.size()) entries_.resize(id + 1);
   const uint64_t hash = hash_bytes(token);
   Slot& slot = slots_[slot_of(token, hash)];
   const bool is_new = slot.id_plus_1 == 0;
-  const uint32_t begin = is_new ? static_cast<uint32_t>(arena_.size()) : entries_[slot.id_plus_1 - 1].begin;
+  const uint32_t begin = is_new ? static_cast<uint32_t>(arena_.size()) : slot.begin;
   if (is_new) {
     arena_.append(token);
     ++size_;
   }
-  slot = {static_cast<uint32_t>(hash >> 32), id + 1};
+  slot = {static_cast<uint32_t>(hash >> 32), id + 1, begin, static_cast<uint32_t>(token.size())};
   entries_[id] = {begin, static_cast<uint32_t>(token.size())};
   return {};
 }
