@@ -1,8 +1,25 @@
 #include "grammar/compile.h"
 
 #include "core/result.h"
+#include "grammar/gbnf.h"
+#include "grammar/pattern.h"
 
 namespace mlxserving::grammar {
+namespace {
+
+Result<std::shared_ptr<Grammar>> finished(std::unique_ptr<RuleMachine> machine, RuleSet rules,
+                                          std::shared_ptr<const Vocabulary> vocabulary, const CompileOptions& options) {
+  MLXS_CHECKED(machine->load(std::move(rules)));
+  return std::make_shared<Grammar>(std::move(machine), std::move(vocabulary), options.masks);
+}
+
+RuleSet one_rule(RegexId text) {
+  RuleSet rules{.rules = {}, .start = "root"};
+  rules.rules.emplace("root", Expression::of(text));
+  return rules;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Grammar>> compile_json_schema(std::string_view schema,
                                                      std::shared_ptr<const Vocabulary> vocabulary,
@@ -14,6 +31,31 @@ Result<std::shared_ptr<Grammar>> compile_json_schema(std::string_view schema,
 Result<std::shared_ptr<Grammar>> compile_any_json(std::shared_ptr<const Vocabulary> vocabulary,
                                                   const CompileOptions& options) {
   return compile_json_schema("true", std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_regex(std::string_view pattern, std::shared_ptr<const Vocabulary> vocabulary,
+                                               const CompileOptions& options) {
+  auto machine = std::make_unique<RuleMachine>(options.rules);
+  MLXS_TRY(const RegexId text, parse_pattern(machine->lexicon().pool(), pattern, {.is_search = false}));
+  return finished(std::move(machine), one_rule(text), std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_choices(std::span<const std::string> choices,
+                                                 std::shared_ptr<const Vocabulary> vocabulary,
+                                                 const CompileOptions& options) {
+  if (choices.empty()) return fail(ErrorCode::invalid_request, "choices", "there must be at least one choice");
+  auto machine = std::make_unique<RuleMachine>(options.rules);
+  std::vector<RegexId> literals;
+  for (const std::string& choice : choices) literals.push_back(machine->lexicon().pool().literal(choice));
+  const RegexId any = machine->lexicon().pool().any_of(std::move(literals));
+  return finished(std::move(machine), one_rule(any), std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_gbnf(std::string_view text, std::shared_ptr<const Vocabulary> vocabulary,
+                                              const CompileOptions& options) {
+  auto machine = std::make_unique<RuleMachine>(options.rules);
+  MLXS_TRY(auto rules, parse_gbnf(text, machine->lexicon().pool(), options.rules));
+  return finished(std::move(machine), std::move(rules), std::move(vocabulary), options);
 }
 
 }  // namespace mlxserving::grammar

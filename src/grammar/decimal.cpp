@@ -95,6 +95,30 @@ bool is_multiple(const NumberSpec& spec, const NumberState& state) {
   return remainder == 0;
 }
 
+// Certain already, whatever digits follow: -1 less, 1 greater than |bound|, 0 not certain.
+int certain_order(const Decimal& bound, const NumberState& state, int order) {
+  const bool is_whole = state.phase == Phase::whole || state.phase == Phase::zero;
+  if (!is_whole) return order;
+  if (state.digits > bound.whole.size()) return 1;
+  return state.digits == bound.whole.size() && order > 0 ? 1 : 0;
+}
+
+// No number of the language begins so.
+bool is_hopeless(const NumberSpec& spec, const NumberState& state) {
+  if (state.phase == Phase::start) return false;
+  const auto& far = state.negative ? spec.min : spec.max;   // bounds the magnitude from above
+  const auto& near = state.negative ? spec.max : spec.min;  // from below, where it has the sign
+  if (far && far->negative != state.negative && !far->is_zero()) return true;
+  if (far && far->is_zero() && state.nonzero) return true;
+  if (state.phase == Phase::sign) return false;
+  const int far_order = state.negative ? state.min_order : state.max_order;
+  const int near_order = state.negative ? state.max_order : state.min_order;
+  if (far && !far->is_zero() && certain_order(*far, state, far_order) > 0) return true;
+  return near && near->negative == state.negative && !near->is_zero() && certain_order(*near, state, near_order) < 0;
+}
+
+std::optional<NumberState> next_state(const NumberSpec& spec, const NumberState& state, uint8_t byte);
+
 }  // namespace
 
 std::string Decimal::text() const { return (negative ? "-" : "") + whole + (fraction.empty() ? "" : "." + fraction); }
@@ -155,6 +179,14 @@ bool set_divisor(NumberSpec& spec, const Decimal& divisor) {
 }
 
 std::optional<NumberState> step(const NumberSpec& spec, const NumberState& state, uint8_t byte) {
+  auto next = next_state(spec, state, byte);
+  if (next && is_hopeless(spec, *next)) next.reset();
+  return next;
+}
+
+namespace {
+
+std::optional<NumberState> next_state(const NumberSpec& spec, const NumberState& state, uint8_t byte) {
   const char c = static_cast<char>(byte);
   NumberState next = state;
   switch (state.phase) {
@@ -181,6 +213,8 @@ std::optional<NumberState> step(const NumberSpec& spec, const NumberState& state
   }
   return std::nullopt;
 }
+
+}  // namespace
 
 bool is_number(const NumberSpec& spec, const NumberState& state) {
   if (state.phase == Phase::start || state.phase == Phase::sign || state.phase == Phase::point) return false;

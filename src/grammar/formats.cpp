@@ -63,10 +63,12 @@ std::string regex_subset() {
   const std::string escape = "\\\\[dDsSwWbBfnrtv.*+?^$()\\[\\]{}|\\\\/-]";
   const std::string in_class = "(?:[^\\\\\\[\\]^-]|\\\\[dDsSwWfnrtv.*+?^$()\\[\\]{}|\\\\/-]|0-9|a-z|A-Z|a-f|A-F)";
   const std::string atom = "(?:[^\\\\()\\[\\]{}*+?|]|" + escape + "|\\[\\^?" + in_class + "+-?\\])";
-  const std::string repeat =
-      "(?:(?:[*+?]|\\{[0-9]{1,3}(?:,(?:[0-9]{3})?)?\\})"
-      "\\?"
-      "?)?";
+  // Counts whose order their lengths tell; 0 to 9 as one digit are told apart by listing.
+  std::string counts = "[0-9]{1,3}(?:,)?|[0-9],[1-9][0-9]{1,2}|[1-9][0-9],[1-9][0-9]{2}";
+  for (char low = '0'; low < '9'; ++low) counts += std::string("|") + low + ",[" + low + "-9]";
+  const std::string repeat = "(?:(?:[*+?]|\\{(?:" + counts +
+                             ")\\})\\?"
+                             "?)?";
   std::string body = "(?:(?:" + atom + repeat + ")*)";
   for (int depth = 0; depth < 3; ++depth) {
     const std::string group = "\\((?:\\?:)?" + body + "(?:\\|" + body + ")*\\)";

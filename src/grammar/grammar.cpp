@@ -83,13 +83,17 @@ Matcher::Configs Matcher::advance(const Configs& from, uint8_t byte) const {
   return next;
 }
 
+Matcher::Configs Matcher::after_bytes(std::string_view bytes) const {
+  Configs configs = last_->configs;
+  for (size_t i = 0; i < bytes.size() && !configs.empty(); ++i)
+    configs = advance(configs, static_cast<uint8_t>(bytes[i]));
+  return configs;
+}
+
 bool Matcher::accept_bytes(std::string_view bytes) {
   if (is_ended()) return false;
-  Configs configs = last_->configs;
-  for (const char byte : bytes) {
-    configs = advance(configs, static_cast<uint8_t>(byte));
-    if (configs.empty()) return false;
-  }
+  Configs configs = after_bytes(bytes);
+  if (configs.empty()) return false;
   push(std::move(configs), false);
   return true;
 }
@@ -118,9 +122,21 @@ size_t Matcher::steps() const { return last_->number; }
 void Matcher::fill_mask(std::span<uint64_t> mask) {
   std::ranges::fill(mask, 0);
   if (is_ended()) return;
-  for (const Config& config : last_->configs) grammar_->masks().add(config, mask);
+  bool verify = false;
+  for (const Config& config : last_->configs) {
+    grammar_->masks().add(config, mask);
+    verify = verify || grammar_->machine().may_refuse_late(config);
+  }
+  if (verify) verify_closing(mask);
   if (!is_complete()) return;
   for (const TokenId token : vocabulary().end_tokens()) mask[token >> 6] |= uint64_t{1} << (token & 63);
+}
+
+void Matcher::verify_closing(std::span<uint64_t> mask) const {
+  for (const TokenId token : vocabulary().closing_tokens()) {
+    const uint64_t bit = uint64_t{1} << (token & 63);
+    if ((mask[token >> 6] & bit) != 0 && after_bytes(vocabulary().bytes(token)).empty()) mask[token >> 6] &= ~bit;
+  }
 }
 
 bool Matcher::is_complete() const {

@@ -68,6 +68,8 @@ class Matcher {
   struct Step;
   using Configs = std::vector<Config>;
 
+  Configs after_bytes(std::string_view bytes) const;
+  void verify_closing(std::span<uint64_t> mask) const;
   Configs advance(const Configs& from, uint8_t byte) const;
   void close(Configs& configs) const;
   void push(Configs configs, bool ended);

@@ -146,6 +146,16 @@ uint32_t JsonMachine::with_seen(uint32_t seen, const std::string& value) {
   return id;
 }
 
+bool JsonMachine::may_refuse_late(const Config& config) const {
+  if (config.capture == 0) return false;
+  for (FrameId id = config.context; frame(id).mode != Mode::root_value; id = frame(id).parent) {
+    const Frame& at = frame(id);
+    const bool is_array = at.mode == Mode::array_first || at.mode == Mode::array_value || at.mode == Mode::array_after;
+    if (is_array && at.seen != 0) return true;
+  }
+  return false;
+}
+
 // --- Verdicts
 
 Tri JsonMachine::presence(const Frame& frame, const std::string& key, bool is_final) {
@@ -164,6 +174,7 @@ bool JsonMachine::is_settled(const Frame& frame, const Plan& plan, TrackIndex t)
   if (object.settled_from[t] == UINT32_MAX || frame.count < schema_of(plan, t).min_properties) return false;
   if (!std::ranges::all_of(object.settling[t], [&](uint32_t key) { return is_decided(frame, key); })) return false;
   if (frame.mode == Mode::object_after) return true;
+  if (frame.child == kNoChild) return false;  // what the value is judged by is not known yet
   return std::ranges::none_of(children_[frame.child].uses, [t](const Child::Use& use) { return use.track == t; });
 }
 
@@ -302,7 +313,7 @@ std::optional<JsonMachine::Frame> JsonMachine::opened(FrameId parent, uint8_t ki
     item->mode = Mode::array_first;
     return item;
   }
-  result.child = UINT32_MAX;  // no item: it can only be closed
+  result.child = kNoChild;  // no item: it can only be closed
   return result;
 }
 
@@ -398,6 +409,7 @@ std::optional<JsonMachine::Frame> JsonMachine::at_key(const Frame& from, uint32_
   Plan& plan = plan_of(result);
   const ObjectPlan& object = plans_->object(plan);
   result.mode = Mode::object_value;
+  result.child = kNoChild;
   if (!is_any_order()) result.position = key + 1;
   if (object.watched[key] || is_any_order()) result.present[key >> 6] |= uint64_t{1} << (key & 63);
   add_property(result);
@@ -424,6 +436,7 @@ std::optional<JsonMachine::Frame> JsonMachine::at_extra(const Frame& from, uint3
     if (!skip_key(result, key)) return std::nullopt;
   }
   result.mode = Mode::object_value;
+  result.child = kNoChild;
   add_property(result);
   std::vector<std::vector<SchemaId>> schemas(plan.tracks.size());
   for (TrackIndex t = 0; t < plan.tracks.size(); ++t) {
@@ -486,21 +499,21 @@ JsonMachine::FrameId JsonMachine::after_value(FrameId id, const Verdicts& verdic
   result.mode = is_array ? Mode::array_after : Mode::object_after;
   result.child = 0;
   result.child_must_hold = true;
-  if (!is_viable(result)) return UINT32_MAX;
+  if (!is_viable(result)) return kNoFrame;
   const FrameId after = intern(std::move(result));
-  return after_text(after) == kDead ? UINT32_MAX : after;
+  return after_text(after) == kDead ? kNoFrame : after;
 }
 
-// The frame above once the object or array ends here; UINT32_MAX where it may not.
+// The frame above once the object or array ends here; kNoFrame where it may not.
 JsonMachine::FrameId JsonMachine::closed(FrameId id, const std::string* text) {
   if (text == nullptr) {
     if (const auto found = closed_.find(id); found != closed_.end()) return found->second;
   }
   const Frame& at = frame(id);
   const Verdicts verdicts = of_obligations(at, final_verdicts(at), true);
-  FrameId result = UINT32_MAX;
+  FrameId result = kNoFrame;
   if (frame(at.parent).mode == Mode::root_value) {
-    result = std::ranges::find(verdicts, Tri::no) == verdicts.end() ? at.parent : UINT32_MAX;
+    result = std::ranges::find(verdicts, Tri::no) == verdicts.end() ? at.parent : kNoFrame;
   } else if (is_viable_with(frame(at.parent), verdicts)) {
     result = after_value(at.parent, verdicts, text);
   }

@@ -29,6 +29,7 @@ class JsonMachine final : public Machine {
                                                       const Limits& limits);
 
   void begin(std::vector<Config>& out) override;
+  bool may_refuse_late(const Config& config) const override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_ || plans_->is_exhausted(); }
 
@@ -46,6 +47,8 @@ class JsonMachine final : public Machine {
   };
   using FrameId = ContextId;
   using ChildId = uint32_t;
+  static constexpr FrameId kNoFrame = UINT32_MAX;
+  static constexpr ChildId kNoChild = UINT32_MAX;
 
   struct Frame {
     Mode mode = Mode::root_value;
@@ -129,6 +132,7 @@ class JsonMachine final : public Machine {
   uint32_t depth(FrameId id) const;
   RegexId excluded_values(const Frame& frame);
   bool remembers_keys(const Frame& frame);
+  bool may_repeat_items(Frame at);
   bool remembers_items(const Frame& frame);
   void enter(FrameId id, CaptureId capture, std::vector<Config>& out);
   void leave_value(const Config& at, uint32_t tag, std::vector<Config>& out);

@@ -10,7 +10,6 @@ namespace {
 constexpr uint32_t kSpaceTag = 0, kObjectTag = 1, kArrayTag = 2, kCommaTag = 3, kCloseTag = 4;
 constexpr uint32_t kFirstTag = 16;                 // value classes, or keys
 constexpr uint32_t kExtraTag = uint32_t{1} << 24;  // classes of keys that no schema names
-constexpr uint32_t kNoChild = UINT32_MAX;
 constexpr uint32_t kAnySpaceMax = 64, kIndentMax = 32;
 
 }  // namespace
@@ -69,6 +68,15 @@ LexId JsonMachine::body(FrameId id) {
   return result;
 }
 
+// Whether an item may come twice although some schema asks for different ones.
+bool JsonMachine::may_repeat_items(Frame at) {
+  const Plan& plan = plan_of(at);
+  for (TrackIndex t = 0; t < plan.tracks.size(); ++t) {
+    if (schema_of(plan, t).unique_items) at.fail(t);
+  }
+  return is_viable(at);
+}
+
 // Scalars that came before in an array of different ones.
 RegexId JsonMachine::excluded_values(const Frame& at) {
   RegexPool& pool = lexicon().pool();
@@ -100,7 +108,7 @@ LexId JsonMachine::value_text(FrameId id) {
   if (at.child != kNoChild) {
     Plan& child = (*plans_)[children_[at.child].plan];
     RegexId excluded = kNothing;
-    if (remembers_items(at) && is_own_conjunction(at)) excluded = excluded_values(at);
+    if (remembers_items(at) && !may_repeat_items(at)) excluded = excluded_values(at);
     const auto add = [&](uint32_t tag, RegexId text) {
       if (excluded != kNothing) text = pool.minus(text, excluded);
       parts.push_back({tag, pool.concat(before, text)});
@@ -119,13 +127,12 @@ LexId JsonMachine::value_text(FrameId id) {
       if (!inner) continue;
       const FrameId inner_id = intern(*inner);
       // What can neither be closed nor go on is not opened. Deeper down, the schemas were asked beforehand.
-      if (inner->mode == Mode::array_first && inner->child == kNoChild && closed(inner_id, nullptr) == UINT32_MAX)
+      if (inner->mode == Mode::array_first && inner->child == kNoChild && closed(inner_id, nullptr) == kNoFrame)
         continue;
       parts.push_back({tag, pool.concat(before, pool.literal(bracket))});
     }
   }
-  if (at.mode == Mode::array_first && closed(id, nullptr) != UINT32_MAX)
-    parts.push_back({kCloseTag, pool.literal("]")});
+  if (at.mode == Mode::array_first && closed(id, nullptr) != kNoFrame) parts.push_back({kCloseTag, pool.literal("]")});
   return lexicon().state(std::move(parts));
 }
 
@@ -134,8 +141,7 @@ LexId JsonMachine::key_text(FrameId id) {
   Frame at = frame(id);
   const ObjectPlan& object = plans_->object(plan_of(at));
   std::vector<TaggedRegex> parts;
-  if (at.mode == Mode::object_first && closed(id, nullptr) != UINT32_MAX)
-    parts.push_back({kCloseTag, pool.literal("}")});
+  if (at.mode == Mode::object_first && closed(id, nullptr) != kNoFrame) parts.push_back({kCloseTag, pool.literal("}")});
   const RegexId before =
       at.mode == Mode::object_first && layout_.space == JsonLayout::Space::indented ? gap(id, false) : kEmptyText;
   const RegexId colon =
@@ -181,7 +187,7 @@ LexId JsonMachine::after_text(FrameId id) {
   }
   const RegexId spaces = layout_.space == JsonLayout::Space::any ? gap(id, true) : kEmptyText;
   if (has_next) parts.push_back({kCommaTag, pool.concat(spaces, pool.literal(","))});
-  if (closed(id, nullptr) != UINT32_MAX) {
+  if (closed(id, nullptr) != kNoFrame) {
     parts.push_back({kCloseTag, pool.concat(gap(id, true), pool.literal(at.mode == Mode::object_after ? "}" : "]"))});
   }
   const LexId result = lexicon().state(std::move(parts));
@@ -193,7 +199,7 @@ void JsonMachine::begin(std::vector<Config>& out) { out.push_back({.lex = body(0
 
 // The value in `id`'s frame is complete; what follows stands in `to`.
 void JsonMachine::finish(FrameId to, CaptureId capture, std::vector<Config>& out) {
-  if (to == UINT32_MAX) return;
+  if (to == kNoFrame) return;
   if (frame(to).mode == Mode::root_value) {
     out.push_back({.lex = kEnd, .context = 0, .capture = 0});
   } else {

@@ -502,7 +502,8 @@ bool RegexPool::explore(RegexId start) {
       if (at == start) return;
     }
   };
-  while (!open.empty() && parent.size() < kEmptinessSteps && !exhausted_) {
+  while (!open.empty() && parent.size() < kEmptinessSteps && emptiness_steps_++ < kEmptinessStepsOfPool &&
+         !exhausted_) {
     const Open at = open.top();
     open.pop();
     const Node& node = nodes_[at.id];

@@ -116,9 +116,11 @@ class RegexPool {
   std::vector<NumberState> number_states_;
   std::vector<Move> moves_;
   std::unordered_map<uint64_t, RegexId> saturated_;  // by id and bytes_max
+  size_t emptiness_steps_ = 0;
   bool exhausted_ = false;
 };
 
-constexpr size_t kEmptinessSteps = 20'000;
+constexpr size_t kEmptinessSteps = 5'000;
+constexpr size_t kEmptinessStepsOfPool = 200'000;  // of all questions together
 
 }  // namespace mlxserving::grammar

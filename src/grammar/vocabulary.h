@@ -59,6 +59,8 @@ class Vocabulary {
   std::string_view bytes(TokenId token) const { return bytes_[token]; }
   bool is_text(TokenId token) const { return token < is_text_.size() && is_text_[token]; }
   bool is_end(TokenId token) const;
+  // Text tokens with a closing bracket.
+  std::span<const TokenId> closing_tokens() const { return closing_tokens_; }
   std::span<const TokenId> end_tokens() const { return end_tokens_; }
 
   std::span<const TrieNode> nodes() const { return nodes_; }
@@ -79,7 +81,7 @@ class Vocabulary {
 
   std::vector<std::string> bytes_;
   std::vector<bool> is_text_;
-  std::vector<TokenId> end_tokens_;
+  std::vector<TokenId> end_tokens_, closing_tokens_;
   size_t rows_ = 0;
   std::vector<TrieNode> nodes_;
   std::vector<TokenId> trie_tokens_;
