@@ -287,6 +287,7 @@ Result<ChatTemplate> ChatTemplate::load(const std::string& directory) {
 
 std::vector<std::string> ChatTemplate::names() const {
   std::vector<std::string> names;
+  names.reserve(templates_.size());
   for (const Named& each : templates_) names.push_back(each.name);
   const auto first = std::find(names.begin(), names.end(), "default");
   if (first != names.end()) std::rotate(names.begin(), first, first + 1);

@@ -52,7 +52,7 @@ std::shared_ptr<Dict> dict_of(Rendering& rendering, const char* name, const Argu
       rendering.check_items(dict->entries.size());
     }
   }
-  for (const auto& [key, value] : arguments.named) dict->insert(Value::string(key), value);
+  for (const auto& [key, value] : arguments.named) dict->insert(Value::string(key, Trust::no), value);
   return dict;
 }
 

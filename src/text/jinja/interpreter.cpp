@@ -383,8 +383,9 @@ void Interpreter::bind_macro(const MacroValue& macro, const Arguments& arguments
         caller.is_missing() || caller.is_none() ? make_undefined("No caller defined") : caller;
   }
   if (signature.kwargs_slot != SIZE_MAX) {
+    // Names lose their trust: they may have come from a message through **.
     auto rest = std::make_shared<Dict>();
-    for (const auto& [name, value] : named) rest->insert(Value::string(name), value);
+    for (const auto& [name, value] : named) rest->insert(Value::string(name, Trust::no), value);
     at.slots[signature.kwargs_slot] = rendering_.make_dict(std::move(rest));
   } else if (!named.empty()) {
     raise(FaultKind::type_error, "macro '{}' takes no keyword argument '{}'", macro.name, named[0].first);

@@ -105,7 +105,9 @@ TextPtr unescape_entities(Rendering& rendering, const Text& text) {
     const char32_t code_point = entity_named(all.substr(at + 1, end - at - 1));
     if (code_point == 0) continue;
     out.append_slice(text, plain, at);
-    out.append_code_point(code_point, trust.at(at));
+    Trust from = trust.at(at);
+    for (size_t i = at; i <= end; ++i) from = trust.at(i) == Trust::no ? Trust::no : from;
+    out.append_code_point(code_point, from);
     plain = end + 1;
   }
   out.append_slice(text, plain, all.size());

@@ -1,6 +1,3 @@
-// Jinja analyses a scope before it compiles it: which names are parameters, stored, or only read. A name that is stored
-// anywhere in a scope is that scope's own everywhere in it, and starts as a copy of the outer variable of its name.
-// This file follows jinja2/idtracking.py in what it decides, since templates have come to rely on all of it.
 #include "text/jinja/resolver.h"
 
 #include <algorithm>
@@ -9,6 +6,7 @@
 
 #include "text/jinja/builtins.h"
 #include "text/jinja/fault.h"
+#include "text/jinja/scopes.h"
 
 namespace mlxserving::text::jinja {
 namespace {
@@ -19,355 +17,16 @@ namespace {
   throw fault;
 }
 
-// Calls `visit` on the direct parts of an expression, in Jinja's order.
-template <typename Visit>
-void for_each_argument(const CallArguments& arguments, Visit visit) {
-  for (const ExprPtr& each : arguments.positional) visit(*each);
-  for (const auto& [name, value] : arguments.named) visit(*value);
-  if (arguments.rest_positional) visit(*arguments.rest_positional);
-  if (arguments.rest_named) visit(*arguments.rest_named);
-}
-
-template <typename Visit>
-void for_each_part(const Expr& expr, Visit visit) {
-  const auto maybe = [&](const ExprPtr& part) {
-    if (part) visit(*part);
-  };
-  switch (expr.kind) {
-    case ExprKind::constant:
-    case ExprKind::name:
-    case ExprKind::namespace_ref: return;
-    case ExprKind::tuple:
-    case ExprKind::list:
-      for (const ExprPtr& item : static_cast<const Items&>(expr).items) visit(*item);
-      return;
-    case ExprKind::dict:
-      for (const auto& [key, value] : static_cast<const DictLiteral&>(expr).items) {
-        visit(*key);
-        visit(*value);
-      }
-      return;
-    case ExprKind::attribute: return visit(*static_cast<const Attribute&>(expr).object);
-    case ExprKind::item:
-      visit(*static_cast<const Item&>(expr).object);
-      return visit(*static_cast<const Item&>(expr).key);
-    case ExprKind::slice:
-      maybe(static_cast<const Slice&>(expr).start);
-      maybe(static_cast<const Slice&>(expr).stop);
-      return maybe(static_cast<const Slice&>(expr).step);
-    case ExprKind::call:
-      visit(*static_cast<const Call&>(expr).function);
-      return for_each_argument(static_cast<const Call&>(expr).arguments, visit);
-    case ExprKind::filter:
-    case ExprKind::test:
-      maybe(static_cast<const Applied&>(expr).subject);
-      return for_each_argument(static_cast<const Applied&>(expr).arguments, visit);
-    case ExprKind::unary: return visit(*static_cast<const Unary&>(expr).operand);
-    case ExprKind::arithmetic:
-      visit(*static_cast<const ArithmeticChain&>(expr).first);
-      for (const auto& [op, operand] : static_cast<const ArithmeticChain&>(expr).rest) visit(*operand);
-      return;
-    case ExprKind::logic:
-      for (const ExprPtr& operand : static_cast<const Logic&>(expr).operands) visit(*operand);
-      return;
-    case ExprKind::negation: return visit(*static_cast<const Negation&>(expr).operand);
-    case ExprKind::concat:
-      for (const ExprPtr& part : static_cast<const Concat&>(expr).parts) visit(*part);
-      return;
-    case ExprKind::compare:
-      visit(*static_cast<const CompareChain&>(expr).first);
-      for (const auto& [op, operand] : static_cast<const CompareChain&>(expr).rest) visit(*operand);
-      return;
-    case ExprKind::conditional: {
-      const auto& conditional = static_cast<const Conditional&>(expr);
-      visit(*conditional.test);
-      visit(*conditional.then);
-      return maybe(conditional.otherwise);
-    }
-  }
-}
-
-// Which of `names` a body reads without having set them first, looking through all scopes but blocks.
-class UndeclaredNames {
- public:
-  explicit UndeclaredNames(std::set<std::string> names) : names_(std::move(names)) {}
-
-  std::set<std::string> found;
-
-  void visit(const Body& body) {
-    for (const StmtPtr& stmt : body) visit(*stmt);
-  }
-
-  void visit_target(const Expr& expr) {
-    if (expr.kind == ExprKind::name) names_.erase(static_cast<const Name&>(expr).name);
-    for_each_part(expr, [this](const Expr& part) { visit_target(part); });
-  }
-
-  void visit(const Expr& expr) {
-    if (expr.kind == ExprKind::name) {
-      const std::string& name = static_cast<const Name&>(expr).name;
-      if (names_.contains(name)) found.insert(name);
-    }
-    for_each_part(expr, [this](const Expr& part) { visit(part); });
-  }
-
-  void visit(const Stmt& stmt) {
-    switch (stmt.kind) {
-      case StmtKind::output:
-        for (const auto& part : static_cast<const Output&>(stmt).parts) {
-          if (part.value) visit(*part.value);
-        }
-        return;
-      case StmtKind::for_loop: {
-        const auto& loop = static_cast<const For&>(stmt);
-        visit_target(*loop.target);
-        visit(*loop.iterable);
-        visit(loop.body);
-        visit(loop.otherwise);
-        if (loop.test) visit(*loop.test);
-        return;
-      }
-      case StmtKind::if_chain:
-        for (const auto& [test, body] : static_cast<const If&>(stmt).branches) {
-          visit(*test);
-          visit(body);
-        }
-        return visit(static_cast<const If&>(stmt).otherwise);
-      case StmtKind::with:
-        for (const auto& [target, value] : static_cast<const With&>(stmt).targets) visit_target(*target);
-        for (const auto& [target, value] : static_cast<const With&>(stmt).targets) visit(*value);
-        return visit(static_cast<const With&>(stmt).body);
-      case StmtKind::autoescape:
-        visit(*static_cast<const Autoescape&>(stmt).enabled);
-        return visit(static_cast<const Autoescape&>(stmt).body);
-      case StmtKind::block: return;
-      case StmtKind::macro: return visit_signature(static_cast<const Macro&>(stmt).signature);
-      case StmtKind::call_block: {
-        const auto& block = static_cast<const CallBlock&>(stmt);
-        if (block.call) visit(*block.call);
-        return visit_signature(block.signature);
-      }
-      case StmtKind::filter_block:
-        visit(static_cast<const FilterBlock&>(stmt).body);
-        return visit(*static_cast<const FilterBlock&>(stmt).filter);
-      case StmtKind::assign:
-        visit_target(*static_cast<const Assign&>(stmt).target);
-        return visit(*static_cast<const Assign&>(stmt).value);
-      case StmtKind::assign_block: {
-        const auto& block = static_cast<const AssignBlock&>(stmt);
-        visit_target(*block.target);
-        if (block.filter) visit(*block.filter);
-        return visit(block.body);
-      }
-      case StmtKind::loader: return visit(*static_cast<const NeedsLoader&>(stmt).name);
-      case StmtKind::break_loop:
-      case StmtKind::continue_loop: return;
-    }
-  }
-
- private:
-  void visit_signature(const Signature& signature) {
-    for (const std::string& name : signature.names) names_.erase(name);
-    for (const ExprPtr& value : signature.defaults) visit(*value);
-    visit(signature.body);
-  }
-
-  std::set<std::string> names_;
-};
-
-std::set<std::string> undeclared(const Body& body, std::set<std::string> names) {
-  UndeclaredNames visitor(std::move(names));
-  visitor.visit(body);
-  return visitor.found;
-}
-
-// What runs with its own slots: the template, a macro, a recursive loop, a block.
-struct Function {
-  Function* parent = nullptr;
-  size_t slots = 0;
-};
-
-struct Place {
-  Function* function;
-  size_t slot;
-};
-
-enum class LoadKind : uint8_t { parameter, empty, resolve, alias };
-
-struct PlannedLoad {
-  LoadKind kind;
-  Place from{};
-};
-
-struct Symbols {
-  Symbols* parent = nullptr;
-  Function* function = nullptr;
-  std::map<std::string, size_t>* slots = nullptr;  // of the scope, shared by the copies made for branches
-  std::map<std::string, size_t> refs;
-  std::map<std::string, PlannedLoad> loads;
-  std::set<std::string> stores;
-
-  std::optional<Place> find(const std::string& name) const {
-    for (const Symbols* scope = this; scope != nullptr; scope = scope->parent) {
-      const auto found = scope->refs.find(name);
-      if (found != scope->refs.end()) return Place{scope->function, found->second};
-    }
-    return std::nullopt;
-  }
-
-  size_t define(const std::string& name, PlannedLoad load) {
-    const auto [at, is_new] = slots->emplace(name, function->slots);
-    if (is_new) ++function->slots;
-    refs[name] = at->second;
-    loads[name] = load;
-    return at->second;
-  }
-
-  size_t declare_parameter(const std::string& name) {
-    stores.insert(name);
-    return define(name, {LoadKind::parameter});
-  }
-
-  void store(const std::string& name) {
-    stores.insert(name);
-    if (refs.contains(name)) return;
-    const std::optional<Place> outer = parent != nullptr ? parent->find(name) : std::nullopt;
-    define(name, outer ? PlannedLoad{LoadKind::alias, *outer} : PlannedLoad{LoadKind::empty});
-  }
-
-  void load(const std::string& name) {
-    if (!find(name)) define(name, {LoadKind::resolve});
-  }
-
-  // After an if: what a branch stored has, in the other branches, the value it had before.
-  void merge(const std::vector<Symbols>& branches) {
-    std::set<std::string> stored;
-    for (const Symbols& branch : branches) stored.insert(branch.stores.begin(), branch.stores.end());
-    for (const std::string& name : stores) stored.erase(name);
-    for (const Symbols& branch : branches) {
-      for (const auto& [name, slot] : branch.refs) refs[name] = slot;
-      for (const auto& [name, planned] : branch.loads) loads[name] = planned;
-      stores.insert(branch.stores.begin(), branch.stores.end());
-    }
-    for (const std::string& name : stored) {
-      const std::optional<Place> outer = parent != nullptr ? parent->find(name) : std::nullopt;
-      loads[name] = outer ? PlannedLoad{LoadKind::alias, *outer} : PlannedLoad{LoadKind::resolve};
-    }
-  }
-};
-
-// Fills a scope's symbols from its statements, not entering the scopes inside.
-class Analysis {
- public:
-  explicit Analysis(Symbols& symbols) : symbols_(&symbols) {}
-
-  void visit(const Body& body) {
-    for (const StmtPtr& stmt : body) visit(*stmt);
-  }
-
-  void visit(const Expr& expr) {
-    if (expr.kind == ExprKind::name) return symbols_->load(static_cast<const Name&>(expr).name);
-    if (expr.kind == ExprKind::namespace_ref) return symbols_->load(static_cast<const NamespaceRef&>(expr).name);
-    for_each_part(expr, [this](const Expr& part) { visit(part); });
-  }
-
-  void visit_target(const Expr& expr, bool as_parameter) {
-    if (expr.kind == ExprKind::name) {
-      const std::string& name = static_cast<const Name&>(expr).name;
-      if (as_parameter) {
-        symbols_->declare_parameter(name);
-      } else {
-        symbols_->store(name);
-      }
-      return;
-    }
-    if (expr.kind == ExprKind::namespace_ref) return symbols_->load(static_cast<const NamespaceRef&>(expr).name);
-    for_each_part(expr, [&](const Expr& part) { visit_target(part, as_parameter); });
-  }
-
-  void visit_signature(const Signature& signature) {
-    for (const std::string& name : signature.names) symbols_->declare_parameter(name);
-    for (const ExprPtr& value : signature.defaults) visit(*value);
-    visit(signature.body);
-  }
-
- private:
-  void visit(const Stmt& stmt) {
-    switch (stmt.kind) {
-      case StmtKind::output:
-        for (const auto& part : static_cast<const Output&>(stmt).parts) {
-          if (part.value) visit(*part.value);
-        }
-        return;
-      case StmtKind::for_loop: return visit(*static_cast<const For&>(stmt).iterable);
-      case StmtKind::if_chain: return visit_if(static_cast<const If&>(stmt));
-      case StmtKind::with:
-        for (const auto& [target, value] : static_cast<const With&>(stmt).targets) visit(*value);
-        return;
-      case StmtKind::autoescape:
-      case StmtKind::block: return;
-      case StmtKind::macro: return symbols_->store(static_cast<const Macro&>(stmt).name);
-      case StmtKind::call_block:
-        if (const ExprPtr& call = static_cast<const CallBlock&>(stmt).call) visit(*call);
-        return;
-      case StmtKind::filter_block: return visit(*static_cast<const FilterBlock&>(stmt).filter);
-      case StmtKind::assign:
-        visit(*static_cast<const Assign&>(stmt).value);
-        return visit_target(*static_cast<const Assign&>(stmt).target, false);
-      case StmtKind::assign_block: return visit_target(*static_cast<const AssignBlock&>(stmt).target, false);
-      case StmtKind::loader:
-        visit(*static_cast<const NeedsLoader&>(stmt).name);
-        for (const std::string& name : static_cast<const NeedsLoader&>(stmt).imported) symbols_->store(name);
-        return;
-      case StmtKind::break_loop:
-      case StmtKind::continue_loop: return;
-    }
-  }
-
-  // An elif is an if inside the else branch's place: all elifs share one branch, each with branches of its own.
-  void visit_if(const If& stmt) {
-    visit(*stmt.branches[0].first);
-    Symbols* const before = symbols_;
-    std::vector<Symbols> branches;
-    const auto branch = [&](auto fill) {
-      Symbols copy = *before;
-      symbols_ = &copy;
-      fill();
-      symbols_ = before;
-      branches.push_back(std::move(copy));
-    };
-    branch([&] { visit(stmt.branches[0].second); });
-    branch([&] {
-      for (size_t i = 1; i < stmt.branches.size(); ++i) visit_elif(stmt.branches[i]);
-    });
-    branch([&] { visit(stmt.otherwise); });
-    symbols_->merge(branches);
-  }
-
-  void visit_elif(const std::pair<ExprPtr, Body>& elif) {
-    visit(*elif.first);
-    Symbols* const before = symbols_;
-    Symbols body = *before;
-    symbols_ = &body;
-    visit(elif.second);
-    symbols_ = before;
-    const Symbols untouched = *before;
-    symbols_->merge({body, untouched, untouched});
-  }
-
-  Symbols* symbols_;
-};
-
 // A scope while it is compiled.
 struct Scope {
   Symbols symbols;
   std::map<std::string, size_t> slots;
-  Function* function;
+  ScopeFunction* function;
   bool is_toplevel = false;
   bool is_soft = false;  // directly inside an if: unknown filters are faults only when reached
   int loops = 0;         // around, in the same function: what break and continue need
 
-  Scope(Scope* parent, Function* function) : function(function) {
+  Scope(Scope* parent, ScopeFunction* function) : function(function) {
     symbols.parent = parent != nullptr ? &parent->symbols : nullptr;
     symbols.function = function;
     symbols.slots = &slots;
@@ -382,7 +41,7 @@ class Resolver {
   Program run(Body body) {
     program_.body = std::move(body);
     collect_blocks(program_.body);
-    Function function;
+    ScopeFunction function;
     Scope root(nullptr, &function);
     root.is_toplevel = true;
     if (undeclared(program_.body, {"self"}).contains("self")) {
@@ -404,7 +63,7 @@ class Resolver {
     return program_.context_names.size() - 1;
   }
 
-  static Ref ref_to(const Place& place, const Function* from) {
+  static Ref ref_to(const Place& place, const ScopeFunction* from) {
     Ref ref;
     ref.index = place.slot;
     for (; from != place.function; from = from->parent) ++ref.hops;
@@ -500,7 +159,7 @@ class Resolver {
   }
 
   void resolve_block(Block& block) {
-    Function function;
+    ScopeFunction function;
     Scope scope(nullptr, &function);
     const std::set<std::string> special = undeclared(block.body, {"self", "super"});
     if (special.contains("self")) block.self_slot = scope.symbols.declare_parameter("self");
@@ -652,8 +311,8 @@ class Resolver {
   }
 
   void resolve_for(For& node, Scope& scope) {
-    Function own{scope.function, 0};
-    Function* const function = node.is_recursive ? &own : scope.function;
+    ScopeFunction own{scope.function, 0};
+    ScopeFunction* const function = node.is_recursive ? &own : scope.function;
     Scope body(&scope, function);
     Scope test(&scope, function);
     Scope otherwise(&scope, function);
@@ -687,7 +346,7 @@ class Resolver {
   }
 
   void resolve_signature(Signature& signature, Scope& scope, int line) {
-    Function function{scope.function, 0};
+    ScopeFunction function{scope.function, 0};
     Scope inner(&scope, &function);
     Analysis(inner.symbols).visit_signature(signature);
     const std::set<std::string> special = undeclared(signature.body, {"caller", "kwargs", "varargs"});

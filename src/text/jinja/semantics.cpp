@@ -84,7 +84,7 @@ void append_namespace_repr(Rendering& rendering, TextBuilder& out, const Value& 
   for (const auto& [name, attribute] : value.as<Namespace>().attributes) {
     if (!is_first) out.append(", ", Trust::yes);
     is_first = false;
-    append_text_repr(out, *make_text(name, Trust::yes));
+    append_text_repr(out, *make_text(name, Trust::no));
     out.append(": ", Trust::yes);
     append_repr(rendering, out, attribute);
   }

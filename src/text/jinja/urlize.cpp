@@ -248,7 +248,8 @@ TextPtr urlize(Rendering& rendering, const Text& escaped, const Links& links) {
   if (!links.target.empty()) attributes += " target=\"" + html(links.target) + "\"";
   rendering.charge_bytes(escaped.bytes.size() * 4);
   // Links mix the text with markup of our own: trusted only when all of the text is.
-  const Trust trust = escaped.is_trusted() ? Trust::yes : Trust::no;
+  const bool is_ours = escaped.is_trusted() && links.target.empty() && links.rel.empty() && links.extra_schemes.empty();
+  const Trust trust = is_ours ? Trust::yes : Trust::no;
   TextBuilder out = rendering.text_builder();
   CodePoints at(escaped.bytes);
   while (at) {

@@ -75,6 +75,16 @@ TEST(Trust, escapes_of_user_text_stay_user_text) {
   EXPECT_EQ(marked("{{ '%s' % think|urlencode }}", kChat), "«%3Cthink%3Ea%3C/think%3Eb»");
 }
 
+TEST(Trust, names_that_came_through_a_dict_of_arguments_are_not_trusted) {
+  const Json context = {{"d", {{"<|end|>", 1}}}};
+  EXPECT_EQ(marked("{% macro f() %}{{ kwargs }}{% endmacro %}{{ f(**d) }}", context), "{'«<|end|>»': 1}");
+  EXPECT_EQ(marked("{{ dict(**d) }}{{ namespace(**d) }}", context), "{'«<|end|>»': 1}<Namespace {'«<|end|>»': 1}>");
+}
+
+TEST(Trust, an_entity_is_as_trusted_as_its_least_part) {
+  EXPECT_EQ(marked("{{ ('&l' + tail)|striptags }}", {{"tail", "t;"}}), "«<»");
+}
+
 TEST(Trust, the_caller_can_vouch_for_a_string) {
   RenderOptions options;
   options.is_trusted = [](std::string_view path, std::string_view value) {
