@@ -42,7 +42,10 @@ struct Backend {
 
 // A GPU runs MLX's ops, a CPU ours.
 Result<Backend> make_backend(const EngineOptions& options) {
-  if (mlx::core::is_available(mlx::core::Device::gpu)) return Backend{nn::make_mlx_ops(), 1, "mlx"};
+  if (mlx::core::is_available(mlx::core::Device::gpu)) {
+    const bool f32 = options.numerics == Numerics::f32;
+    return Backend{nn::make_mlx_ops(f32 ? nn::Numerics::f32 : nn::Numerics::checkpoint), 1, "mlx"};
+  }
   mlx::core::disable_compile();  // it would run a compiler through /tmp
   mlx::core::set_cache_limit(kMlxCacheBytes);
   Backend backend;

@@ -25,7 +25,6 @@ class SurveyOps final : public nn::Ops {
   array rms_norm(const array&, const nn::Norm&) const override { return nothing<array>(); }
   array add(const array&, const array&) const override { return nothing<array>(); }
   array gated(const array&, const array&, nn::Activation) const override { return nothing<array>(); }
-  array columns(const array&, int, int) const override { return nothing<array>(); }
   array select_rows(const array&, std::span<const int32_t>) const override { return nothing<array>(); }
   array soft_cap(const array&, float) const override { return nothing<array>(); }
   array attention(const array&, const array&, const array&, const nn::AttentionSpec&,

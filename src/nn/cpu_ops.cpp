@@ -132,17 +132,6 @@ class CpuOps final : public Ops {
                });
   }
 
-  array columns(const array& x, int begin, int end) const override {
-    check(begin >= 0 && begin < end && end <= width_of(x), "columns within the row");
-    return one("columns", {x}, rows_of(x), end - begin,
-               [rows = rows_of(x), width = width_of(x), begin, end](const Buffers& b) {
-                 const auto bytes = static_cast<size_t>(end - begin) * sizeof(float);
-                 for (int64_t row = 0; row < rows; ++row) {
-                   std::memcpy(b.output(0) + row * (end - begin), b.input(0) + row * width + begin, bytes);
-                 }
-               });
-  }
-
   array select_rows(const array& x, std::span<const int32_t> rows) const override {
     check_rows(x, rows);
     return one("select_rows", {x}, static_cast<int>(rows.size()), width_of(x),

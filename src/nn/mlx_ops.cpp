@@ -179,10 +179,6 @@ class MlxOps final : public Ops {
     return gate;
   }
 
-  array columns(const array& x, int begin, int end) const override {
-    return mx::slice(x, {0, begin}, {x.shape(0), end});
-  }
-
   array select_rows(const array& x, std::span<const int32_t> rows) const override {
     return mx::take(x, int_array(rows), 0);
   }

@@ -120,8 +120,6 @@ class Ops {
   virtual array add(const array& x, const array& y) const = 0;
   // activation(gate) * up. Shazeer, GLU Variants Improve Transformer, 2020.
   virtual array gated(const array& gate, const array& up, Activation activation) const = 0;
-  // Columns [begin, end) of x, for checkpoints that fuse projections.
-  virtual array columns(const array& x, int begin, int end) const = 0;
   // Rows of x in the given order.
   virtual array select_rows(const array& x, std::span<const int32_t> rows) const = 0;
   // cap * tanh(x / cap).

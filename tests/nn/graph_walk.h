@@ -32,9 +32,9 @@ inline std::map<std::string, int> cpu_primitives(std::vector<mlx::core::array> o
 
 // What CpuOps makes.
 inline const std::set<std::string>& cpu_ops_primitives() {
-  static const std::set<std::string> names = {"embed",  "linears",   "rms_norm",        "add",
-                                              "gated",  "columns",   "soft_cap",        "select_rows",
-                                              "logits", "attention", "attention_block", "mlp_block"};
+  static const std::set<std::string> names = {"embed",     "linears",         "rms_norm",    "add",
+                                              "gated",     "soft_cap",        "select_rows", "logits",
+                                              "attention", "attention_block", "mlp_block"};
   return names;
 }
 
