@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -16,6 +17,7 @@
 #include <ctime>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -56,6 +58,7 @@ struct Bench {
   std::shared_ptr<const grammar::Vocabulary> vocabulary;
   std::vector<std::string> lines;
   bool checks = true;
+  int walks = 0;
 
   std::vector<grammar::TokenId> tokens_of(std::string_view text) const {
     const auto encoding = tokenizer->encode(text, {.add_special_tokens = false, .parse_special = false});
@@ -127,6 +130,46 @@ struct Bench {
     if ((accepted && matcher.is_complete()) != expected) ++violations.rollback;
   }
 
+  // One text that the masks lead to, or nothing where it grew too long. After `tokens_wanted` tokens it hurries to
+  // close.
+  std::optional<std::string> walk(const std::shared_ptr<grammar::Grammar>& compiled, std::mt19937& random,
+                                  size_t tokens_wanted, Violations& violations) const {
+    grammar::Matcher matcher(compiled);
+    std::vector<uint64_t> mask(vocabulary->mask_words());
+    std::string text;
+    for (size_t step = 0; step < 400; ++step) {
+      if (matcher.is_complete() && (matcher.must_end() || step >= tokens_wanted || random() % 4 == 0)) return text;
+      matcher.fill_mask(mask);
+      std::vector<grammar::TokenId> allowed;
+      for (size_t word = 0; word < mask.size(); ++word) {
+        for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1)
+          allowed.push_back(static_cast<grammar::TokenId>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
+      }
+      std::erase_if(allowed, [&](grammar::TokenId token) { return !vocabulary->is_text(token); });
+      if (allowed.empty()) {
+        ++violations.dead_end;
+        return std::nullopt;
+      }
+      grammar::TokenId token = allowed[random() % allowed.size()];
+      // Closers are few among many tokens: draw them more often, and always when it is time.
+      if (step >= tokens_wanted || random() % 3 == 0) {
+        std::vector<grammar::TokenId> closers;
+        for (const grammar::TokenId candidate : allowed) {
+          if (vocabulary->bytes(candidate).size() <= 3 &&
+              vocabulary->bytes(candidate).find_first_of("]}\":,") != std::string_view::npos)
+            closers.push_back(candidate);
+        }
+        if (!closers.empty()) token = closers[random() % closers.size()];
+      }
+      if (!matcher.accept(token)) {
+        ++violations.mask_ne_accept;
+        return std::nullopt;
+      }
+      text += vocabulary->bytes(token);
+    }
+    return std::nullopt;
+  }
+
   std::string judge(size_t index) const {
     const auto input = parse_json(lines[index], "data");
     if (!input) return fmt::format("{{\"id\":\"line {}\",\"outcome\":\"declined\",\"reason\":\"bad line\"}}", index);
@@ -153,6 +196,12 @@ struct Bench {
         for (const double us : mask_us) line["mask_us"].push_back(std::round(us * 100) / 100);
         if (checks) check(*compiled, tokens, accepted, violations, seed++);
       }
+      std::mt19937 random(static_cast<uint32_t>(index));
+      for (int i = 0; i < walks; ++i) {
+        const auto text = walk(*compiled, random, 10 + random() % 40, violations);
+        if (text) line["walks"].push_back(*text);
+      }
+      if (walks > 0) line["schema"] = (*input)["schema"];
     }
     line["violations"] = {{"mask_ne_accept", violations.mask_ne_accept},
                           {"dead_end", violations.dead_end},
@@ -326,6 +375,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"any", "declared"}));
   app.add_flag("--verbose", is_verbose, "name each schema that is not right");
   app.add_flag("--checks,!--no-checks", bench.checks, "cut, take back and fork every test too (not timed)");
+  app.add_option("--walks", bench.walks,
+                 "texts to draw from the masks of each schema, for tests/grammar/validate_walks.py");
   CLI11_PARSE(app, argc, argv);
 
   if (const auto loaded = load(bench, tokenizer); !loaded) {

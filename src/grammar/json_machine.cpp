@@ -146,16 +146,6 @@ uint32_t JsonMachine::with_seen(uint32_t seen, const std::string& value) {
   return id;
 }
 
-bool JsonMachine::may_refuse_late(const Config& config) const {
-  if (config.capture == 0) return false;
-  for (FrameId id = config.context; frame(id).mode != Mode::root_value; id = frame(id).parent) {
-    const Frame& at = frame(id);
-    const bool is_array = at.mode == Mode::array_first || at.mode == Mode::array_value || at.mode == Mode::array_after;
-    if (is_array && at.seen != 0) return true;
-  }
-  return false;
-}
-
 // --- Verdicts
 
 Tri JsonMachine::presence(const Frame& frame, const std::string& key, bool is_final) {

@@ -29,7 +29,6 @@ class JsonMachine final : public Machine {
                                                       const Limits& limits);
 
   void begin(std::vector<Config>& out) override;
-  bool may_refuse_late(const Config& config) const override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_ || plans_->is_exhausted(); }
 

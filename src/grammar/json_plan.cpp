@@ -24,8 +24,10 @@ JsonText::JsonText(RegexPool& pool) {
   const RegexId whole = pool.any_of({pool.literal("0"), pool.concat(nonzero, pool.repeat(digit, 0, 29))});
   const RegexId fraction = pool.concat(pool.literal("."), pool.repeat(digit, 1, 30));
   const RegexId proper_fraction = pool.concat({pool.literal("."), pool.repeat(digit, 0, 29), nonzero});
-  const RegexId exponent = pool.concat(
-      {pool.bytes(ByteSet::of("eE")), pool.optional(pool.bytes(ByteSet::of("+-"))), pool.repeat(digit, 1, 3)});
+  // With the digits above no number leaves the range of a double.
+  const RegexId power = pool.any_of({pool.repeat(digit, 1, 2), pool.concat({pool.literal("1"), digit, digit})});
+  const RegexId exponent =
+      pool.concat({pool.bytes(ByteSet::of("eE")), pool.optional(pool.bytes(ByteSet::of("+-"))), power});
   character = spell(pool, CharSet::all(), Spelling::json_string);
   characters = pool.repeat(character, 0, kUnbounded);
   string = pool.concat({pool.literal("\""), characters, pool.literal("\"")});

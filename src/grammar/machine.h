@@ -38,8 +38,6 @@ class Machine {
   // Where one stands once a terminal is complete at `at`; kEnd as the lexical state says that the text is. What comes
   // out may itself be complete. Nothing comes out where the terminal may not be complete here.
   virtual void leave(const Config& at, std::vector<Config>& out) = 0;
-  // Whether what `config` remembers may refuse the end of a composite value that its mask, found without it, allows.
-  virtual bool may_refuse_late(const Config&) const { return false; }
   // A limit was reached: what the machine says from now on is too little, never too much.
   virtual bool is_exhausted() const { return lexicon_.is_exhausted(); }
 

@@ -29,7 +29,7 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std
   for (TokenId id = 0; id < tokens.size(); ++id) {
     if (tokens[id].empty() || tokens[id].size() > kTokenBytesMax) vocabulary->is_text_[id] = false;
     if (!vocabulary->is_text_[id]) continue;
-    if (tokens[id].find_first_of("]}") != std::string::npos) vocabulary->closing_tokens_.push_back(id);
+    if (tokens[id].find_first_of("\"]},") != std::string::npos) vocabulary->closing_tokens_.push_back(id);
     (tokens[id].size() <= kShortBytes ? short_ids : long_ids).push_back(id);
   }
   vocabulary->add_trie(std::move(short_ids));

@@ -59,7 +59,7 @@ class Vocabulary {
   std::string_view bytes(TokenId token) const { return bytes_[token]; }
   bool is_text(TokenId token) const { return token < is_text_.size() && is_text_[token]; }
   bool is_end(TokenId token) const;
-  // Text tokens with a closing bracket.
+  // Text tokens in which a JSON value or key may end.
   std::span<const TokenId> closing_tokens() const { return closing_tokens_; }
   std::span<const TokenId> end_tokens() const { return end_tokens_; }
 
