@@ -1,6 +1,7 @@
 // The program: a table of commands, and the place where what they throw ends.
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,14 @@ constexpr Row kCommands[] = {
 
 void print(const Error& error) { std::fprintf(stderr, "error: %s\n", error.message.c_str()); }
 
+// A full disk is a failure, not a short answer.
+bool is_output_written() {
+  std::cout.flush();
+  if (std::cout && std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  print({ErrorCode::io, "standard output could not be written", ""});
+  return false;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Serves language models in the MLX format: one binary, no Python.", "mlx-serving"};
   app.require_subcommand(1);
@@ -48,7 +57,7 @@ int run(int argc, char** argv) {
   for (const auto& [command, runner] : commands) {
     if (!command->parsed()) continue;
     const Result<int> code = runner();
-    if (code) return *code;
+    if (code) return is_output_written() ? *code : kExitFailed;
     print(code.error());
     return code.error().code == ErrorCode::cancelled ? kExitInterrupted : kExitFailed;
   }

@@ -69,6 +69,14 @@ class Answers(unittest.TestCase):
         self.assertTrue(answer["text"].startswith(" Paris"))
         self.assertEqual(answer["usage"]["completion_tokens"], 5)
 
+    @unittest.skipUnless(pathlib.Path("/dev/full").exists(), "needs /dev/full")
+    def test_an_answer_that_cannot_be_written_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([BINARY, "generate", MODEL, "x", "--raw", "--max-tokens", "3"], stdout=full,
+                                    stderr=subprocess.PIPE, text=True, timeout=120)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("standard output could not be written", result.stderr)
+
     def test_standard_input_is_a_prompt(self):
         result = run("generate", MODEL, "--raw", "--temperature", "0", "--max-tokens", "1", input="The capital of France is")
         self.assertEqual(result.stdout, " Paris\n")
