@@ -41,7 +41,7 @@ lint:
 	scripts/lint
 
 format:
-	git ls-files '*.h' '*.cpp' '*.inl' | xargs clang-format-19 -i
+	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
 
 clean:
 	rm -rf build/dev build/release build/asan build/tsan build/clang build/fuzz

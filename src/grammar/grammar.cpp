@@ -132,7 +132,8 @@ void Matcher::fill_mask(std::span<uint64_t> mask) {
   for (const TokenId token : vocabulary().end_tokens()) mask[token >> 6] |= uint64_t{1} << (token & 63);
 }
 
-// What is remembered may forbid a token that the mask, found without it, allows: one in which something remembered ends.
+// What is remembered may forbid a token that the mask, found without it, allows: one in which something remembered
+// ends.
 void Matcher::verify_closing(std::span<uint64_t> mask) const {
   for (const TokenId token : vocabulary().closing_tokens()) {
     const uint64_t bit = uint64_t{1} << (token & 63);

@@ -32,7 +32,8 @@ struct LinearTensors {
   std::optional<format::Tensor> bias;             // [out], added to the product
 };
 
-// Weights as an implementation keeps them, in a type of its own derived from these. Cheap to copy: shared and immutable.
+// Weights as an implementation keeps them, in a type of its own derived from these. Cheap to copy: shared and
+// immutable.
 class LinearWeights {
  public:
   virtual ~LinearWeights() = default;
@@ -138,10 +139,10 @@ class Ops {
   // The rows of `step.logit_rows`, normalised, through the head: [logit rows, vocabulary]. cap 0: none.
   virtual array logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const;
 
-  // Opens a new error slot for the ops built after it, and tells the roles of the step's rows: an x with as many rows as
-  // the step has is taken as the step's rows, any other (selected) rows count as decode rows. Errors of kernels never
-  // cross MLX's stream as exceptions (it leaks and later hangs): they wait in the slot. take_error gives the first one,
-  // after evaluation. `step` outlives the evaluation.
+  // Opens a new error slot for the ops built after it, and tells the roles of the step's rows: an x with as many rows
+  // as the step has is taken as the step's rows, any other (selected) rows count as decode rows. Errors of kernels
+  // never cross MLX's stream as exceptions (it leaks and later hangs): they wait in the slot. take_error gives the
+  // first one, after evaluation. `step` outlives the evaluation.
   virtual void begin_step(const Step& step) = 0;
   virtual std::optional<Error> take_error() = 0;
 };
