@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mlxserving/error.h"
 #include "mlxserving/event.h"
+#include "mlxserving/metrics.h"
 #include "mlxserving/request.h"
 
 namespace mlxserving {
@@ -22,6 +24,13 @@ enum class Numerics {
   f32,       // every product in 32-bit floats: to compare with a reference
   standard,  // activations in 15 bits where they meet quantised weights: 5e-5 relative error, nearly as fast as `fast`
   fast,      // activations in 8 bits: what most CPU engines do
+};
+
+// How keys and values are kept.
+enum class KvCacheType {
+  automatic,  // bf16; f32 with Numerics::f32
+  bf16,
+  int8,  // half of bf16's bytes, a scale a token and head
 };
 
 struct EngineOptions {
@@ -49,6 +58,24 @@ struct ModelInfo {
   bool has_chat_template = false;
 };
 
+// Vectors for texts or token ids, from the model's last hidden states.
+enum class Pooling { mean, last };
+struct EmbedRequest {
+  std::vector<Prompt> inputs;  // TextPrompt or TokenPrompt, raw
+  Pooling pooling = Pooling::mean;
+  bool normalize = true;  // to length 1
+};
+struct Embeddings {
+  std::vector<std::vector<float>> vectors;  // [input][hidden size]
+  int32_t prompt_tokens = 0;
+};
+
+// A chat as the model reads it.
+struct RenderedPrompt {
+  std::string text;
+  std::vector<int32_t> ids;
+};
+
 // One request's events. One reader at a time; cancel() from any thread.
 class Stream {
  public:
@@ -73,6 +100,18 @@ class Engine {
   // Validates, renders and tokenises on the calling thread, then queues. Errors: invalid_request with the field in
   // `param`, resource_exhausted when it cannot fit or the queue is full.
   virtual Result<std::unique_ptr<Stream>> submit(GenerateRequest request) = 0;
+
+  // Waits for the result. Errors: as submit().
+  virtual Result<Embeddings> embed(const EmbedRequest& request) = 0;
+
+  // Words ↔ tokens, on the calling thread; the engine's own is not disturbed.
+  virtual Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special_tokens) const = 0;
+  virtual Result<std::string> detokenize(const std::vector<int32_t>& ids, bool keep_special_tokens) const = 0;
+  virtual Result<RenderedPrompt> render(const MessagesPrompt& prompt) const = 0;
+
+  // The truth about the engine's thread now, and what it has counted. Neither waits for it.
+  virtual Health health() const = 0;
+  virtual Metrics metrics() const = 0;
 
   virtual const ModelInfo& info() const = 0;
 };

@@ -1,4 +1,6 @@
-// What a request's stream tells its reader, in order: TextDelta..., then exactly one Finished or Failed.
+// What a request's stream tells its reader. Each answer (GenerateRequest::answers) has its own order: TextDelta...,
+// then exactly one Finished or Failed; answers interleave. PromptProgress and PromptScores, where asked for, come
+// before.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +32,7 @@ struct TokenLogprob {
 // One sampled token, and the text that became certain with it: empty while a character or a possible stop string is
 // incomplete. The texts of all deltas together are the answer.
 struct TextDelta {
+  int32_t answer = 0;  // in [0, GenerateRequest::answers)
   std::string text;
   int32_t token_id = 0;
   std::optional<TokenLogprob> logprob;     // when the request asks for logprobs
@@ -39,8 +42,28 @@ struct TextDelta {
 
 struct Usage {
   int32_t prompt_tokens = 0;
-  int32_t cached_tokens = 0;  // of the prompt, not computed again
-  int32_t completion_tokens = 0;
+  int32_t cached_tokens = 0;      // of the prompt, not computed again
+  int32_t completion_tokens = 0;  // of this answer
+  // Where the prompt first differs from the longest cached text that begins like it: a position, or -1 where nothing
+  // differs before the prompt or the cached text ends. For finding out why a prefix was not reused.
+  int32_t cache_differs_at = -1;
+};
+
+// A long prompt is on its way.
+struct PromptProgress {
+  int32_t tokens_done = 0;
+  int32_t tokens_total = 0;
+};
+
+// The prompt's tokens as the model read them. The first has no logprob: nothing stands before it.
+struct PromptScores {
+  struct Token {
+    int32_t token_id = 0;
+    std::string bytes;
+    std::optional<float> logprob;
+    std::vector<TokenLogprob> top;  // SamplingParams::top_logprobs of them
+  };
+  std::vector<Token> tokens;
 };
 
 // Wall-clock milliseconds on the engine's side.
@@ -54,6 +77,7 @@ struct Timings {
 };
 
 struct Finished {
+  int32_t answer = 0;
   FinishReason reason = FinishReason::stop;
   std::string text;  // what was still held back
   Usage usage;
@@ -61,9 +85,10 @@ struct Finished {
 };
 
 struct Failed {
+  int32_t answer = 0;
   Error error;
 };
 
-using Event = std::variant<TextDelta, Finished, Failed>;
+using Event = std::variant<TextDelta, Finished, Failed, PromptProgress, PromptScores>;
 
 }  // namespace mlxserving

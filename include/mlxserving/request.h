@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "mlxserving/constraint.h"
+
 namespace mlxserving {
 
 // In which order the filters run; docs/sampling.md draws both. Wire names: "default" and "mlx".
@@ -73,11 +75,29 @@ struct MessagesPrompt {
 };
 using Prompt = std::variant<TextPrompt, TokenPrompt, MessagesPrompt>;
 
+// Who goes first when the machine is short. Waiting raises a request's place, so that none starves.
+enum class Priority : uint8_t { high, normal, low };
+
+// Milliseconds of wall clock; 0: none. A request that runs over fails with ErrorCode::timeout.
+struct Timeouts {
+  int64_t request_ms = 0;  // from submit to the last event
+  int64_t token_ms = 0;    // from one token to the next, the first counted from the start of its prompt
+};
+
+constexpr int32_t kAnswersMax = 128;  // of one request
+
 struct GenerateRequest {
   Prompt prompt = {};
   SamplingParams sampling = {};
-  bool raw = false;   // a TextPrompt goes to the model as it is; otherwise it becomes one user message
-  bool gaps = false;  // report each step's largest logit minus the second (TextDelta::gap)
+  Constraint constraint = {};
+  int32_t answers = 1;  // independent answers to the one prompt, in [1, kAnswersMax]; OpenAI's n
+  Priority priority = Priority::normal;
+  Timeouts timeouts = {};
+  bool raw = false;              // a TextPrompt goes to the model as it is; otherwise it becomes one user message
+  bool gaps = false;             // report each step's largest logit minus the second (TextDelta::gap)
+  bool prompt_logprobs = false;  // report the prompt's tokens with their log-probabilities (PromptScores)
+  bool prompt_progress = false;  // report how much of the prompt is done (PromptProgress)
+  std::string id = {};           // for logs and errors; the engine makes one up where it is empty
 };
 
 // ---------------------------------------------------------------------------------------------------------- knob table

@@ -63,6 +63,24 @@ class LiveEngine final : public Engine {
     return std::unique_ptr<Stream>(new LiveStream(std::move(state), model_->inbox()));
   }
 
+  Result<Embeddings> embed(const EmbedRequest&) override {
+    return fail(ErrorCode::unsupported_model, "", "this version makes no embeddings");
+  }
+
+  Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special_tokens) const override {
+    MLXS_TRY(const text::Encoding encoding, text_.tokenizer->encode(text, {.add_special_tokens = add_special_tokens}));
+    return std::vector<int32_t>(encoding.ids.begin(), encoding.ids.end());
+  }
+  Result<std::string> detokenize(const std::vector<int32_t>& ids, bool keep_special_tokens) const override {
+    MLXS_CHECKED(check_token_ids("tokens", ids, info_));
+    const std::vector<text::TokenId> tokens(ids.begin(), ids.end());
+    return text_.tokenizer->decode(tokens, {.skip_special_tokens = !keep_special_tokens});
+  }
+  Result<RenderedPrompt> render(const MessagesPrompt& prompt) const override { return render_chat(prompt, text_); }
+
+  Health health() const override { return {}; }
+  Metrics metrics() const override { return {}; }
+
   const ModelInfo& info() const override { return info_; }
 
  private:

@@ -105,7 +105,7 @@ void Generation::finish(FinishReason reason) {
 }
 
 void Generation::fail(const Error& error) {
-  Event event = Failed{error};
+  Event event = Failed{.answer = 0, .error = error};
   stream_->events.try_push(event);
   stream_->events.close();
 }

@@ -18,8 +18,7 @@ Ids to_ids(const std::vector<text::TokenId>& ids) { return {ids.begin(), ids.end
 
 Error bad_prompt(std::string message) { return {ErrorCode::invalid_request, std::move(message), "prompt"}; }
 
-// The model's own template around the messages; what users wrote cannot become a control token.
-Result<Ids> render(const Json& messages, const MessagesPrompt& prompt, const TextModel& text) {
+Result<RenderedPrompt> render(const Json& messages, const MessagesPrompt& prompt, const TextModel& text) {
   if (!text.chat_template) {
     return bad_prompt("the model has no chat template, so it takes a raw prompt only, not messages");
   }
@@ -32,13 +31,13 @@ Result<Ids> render(const Json& messages, const MessagesPrompt& prompt, const Tex
   if (!prompt.template_arguments.empty()) {
     MLXS_TRY(chat.kwargs, parse_json(prompt.template_arguments, "template_arguments"));
   }
-  MLXS_TRY(const text::jinja::Rendered rendered, text.chat_template->render(chat));
+  MLXS_TRY(text::jinja::Rendered rendered, text.chat_template->render(chat));
   std::vector<text::Span> spans;
   for (const auto& [begin, end, trusted] : rendered.spans) {
     spans.push_back({std::string_view(rendered.text).substr(begin, end - begin), trusted});
   }
   MLXS_TRY(const text::Encoding encoding, text.tokenizer->encode(spans, {.add_special_tokens = false}));
-  return to_ids(encoding.ids);
+  return RenderedPrompt{.text = std::move(rendered.text), .ids = to_ids(encoding.ids)};
 }
 
 // How each kind of prompt becomes tokens.
@@ -50,23 +49,21 @@ struct PromptReader {
   Result<Ids> operator()(const TextPrompt& prompt) const {
     if (prompt.text.empty()) return bad_prompt("prompt must not be empty");
     if (!raw && text.chat_template) {
-      return render(Json::array({{{"role", "user"}, {"content", prompt.text}}}), {}, text);
+      MLXS_TRY(RenderedPrompt rendered, render(Json::array({{{"role", "user"}, {"content", prompt.text}}}), {}, text));
+      return std::move(rendered.ids);
     }
     MLXS_TRY(const text::Encoding encoding, text.tokenizer->encode(prompt.text));
     return to_ids(encoding.ids);
   }
 
   Result<Ids> operator()(const TokenPrompt& prompt) const {
-    for (const int32_t id : prompt.ids) {
-      if (id >= 0 && id < info.vocabulary_size) continue;
-      return bad_prompt(fmt::format("prompt token ids must be in [0, {}), got {}", info.vocabulary_size, id));
-    }
+    MLXS_CHECKED(check_token_ids("prompt", prompt.ids, info));
     return prompt.ids;
   }
 
   Result<Ids> operator()(const MessagesPrompt& prompt) const {
-    MLXS_TRY(const Json messages, parse_json(prompt.json, "messages"));
-    return render(messages, prompt, text);
+    MLXS_TRY(RenderedPrompt rendered, render_chat(prompt, text));
+    return std::move(rendered.ids);
   }
 };
 
@@ -85,15 +82,24 @@ Ids dry_breakers(const SamplingParams& sampling, const TextModel& text) {
   return sampling::breaker_tokens(bytes, sampling.dry_sequence_breakers);
 }
 
-// Ids that the model has: a stop or a bias on others would be silently without effect.
+// A stop or a bias on ids that the model lacks would be silently without effect.
 Result<void> check_ids(const SamplingParams& sampling, const ModelInfo& info) {
-  const auto check = [&](const char* param, int32_t id) -> Result<void> {
-    if (id < info.vocabulary_size) return {};
-    return fail(ErrorCode::invalid_request, param, "{} must be token ids in [0, {}), got {}", param,
-                info.vocabulary_size, id);
+  MLXS_CHECKED(check_token_ids("stop_token_ids", sampling.stop_token_ids, info));
+  Ids biased;
+  for (const TokenBias& bias : sampling.logit_bias) biased.push_back(bias.token);
+  return check_token_ids("logit_bias", biased, info);
+}
+
+// What the engine does not do yet is refused, never ignored.
+Result<void> check_supported(const GenerateRequest& request) {
+  const auto refuse = [](const char* param) {
+    return fail(ErrorCode::invalid_request, param, "{} is not supported by this version", param);
   };
-  for (const int32_t id : sampling.stop_token_ids) MLXS_CHECKED(check("stop_token_ids", id));
-  for (const TokenBias& bias : sampling.logit_bias) MLXS_CHECKED(check("logit_bias", bias.token));
+  if (request.answers != 1) return refuse("answers");
+  if (request.constraint.index() != 0) return refuse("constraint");
+  if (request.timeouts.request_ms != 0 || request.timeouts.token_ms != 0) return refuse("timeouts");
+  if (request.prompt_logprobs) return refuse("prompt_logprobs");
+  if (request.prompt_progress) return refuse("prompt_progress");
   return {};
 }
 
@@ -111,7 +117,22 @@ Result<int32_t> tokens_max(const Ids& ids, const SamplingParams& sampling, const
 
 }  // namespace
 
+Result<RenderedPrompt> render_chat(const MessagesPrompt& prompt, const TextModel& text) {
+  MLXS_TRY(const Json messages, parse_json(prompt.json, "messages"));
+  return render(messages, prompt, text);
+}
+
+Result<void> check_token_ids(const char* param, std::span<const int32_t> ids, const ModelInfo& info) {
+  for (const int32_t id : ids) {
+    if (id >= 0 && id < info.vocabulary_size) continue;
+    return fail(ErrorCode::invalid_request, param, "{} must be token ids in [0, {}), got {}", param,
+                info.vocabulary_size, id);
+  }
+  return {};
+}
+
 Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info) {
+  MLXS_CHECKED(check_supported(request));
   MLXS_CHECKED(sampling::validate(request.sampling));
   MLXS_CHECKED(check_ids(request.sampling, info));
   Prepared prepared{.sampling = request.sampling, .gaps = request.gaps};

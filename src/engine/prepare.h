@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/text_model.h"
@@ -22,5 +23,11 @@ struct Prepared {
 
 // Errors: invalid_request with the field in `param`.
 Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info);
+
+// The model's own template around the messages, and its tokens; what users wrote cannot become a control token.
+Result<RenderedPrompt> render_chat(const MessagesPrompt& prompt, const TextModel& text);
+
+// Ids that the model has; `param` names them in the error.
+Result<void> check_token_ids(const char* param, std::span<const int32_t> ids, const ModelInfo& info);
 
 }  // namespace mlxserving::engine
