@@ -60,6 +60,11 @@ class BoundedQueue {
     return closed_;
   }
 
+  size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return items_.size();
+  }
+
   // Items that can be pushed now; only the writer of a single-writer queue may rely on it.
   size_t room() const {
     const std::lock_guard lock(mutex_);

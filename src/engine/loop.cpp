@@ -1,7 +1,5 @@
 #include "engine/loop.h"
 
-#include <chrono>
-#include <exception>
 #include <utility>
 
 #include "core/check.h"
@@ -16,30 +14,16 @@ using scheduler::SequenceId;
 Loop::Loop(Inbox& inbox, Runner& runner, const scheduler::Limits& limits, std::vector<scheduler::PageGroup> groups)
     : inbox_(inbox), runner_(runner), limits_(limits), groups_(std::move(groups)), scheduler_(limits_, groups_) {}
 
-void Loop::run() {
-  while (!inbox_.is_closed()) {
-    try {
-      read_inbox();
-      read_flags();
-      step();
-    } catch (const std::exception& e) {
-      // One of the four places where exceptions end: the running requests fail, the scheduler starts afresh.
-      fail_all({ErrorCode::internal, e.what(), ""});
-      scheduler_ = scheduler::Scheduler(limits_, groups_);
-    }
-  }
+bool Loop::read() {
+  while (auto command = inbox_.try_pop()) obey(std::move(*command));
+  read_flags();
+  return !scheduler_.plan().empty();
+}
+
+void Loop::close() {
   while (auto command = inbox_.try_pop()) obey(std::move(*command));
   for (const auto& [id, generation] : generations_) generation->finish(FinishReason::cancelled);
   generations_.clear();
-}
-
-bool Loop::has_work() const { return !scheduler_.plan().empty(); }
-
-void Loop::read_inbox() {
-  if (!has_work()) {
-    if (auto command = inbox_.pop()) obey(std::move(*command));
-  }
-  while (auto command = inbox_.try_pop()) obey(std::move(*command));
 }
 
 void Loop::obey(Command command) {
@@ -123,9 +107,10 @@ void Loop::end(SequenceId id, FinishReason reason) {
   scheduler_.remove(id);
 }
 
-void Loop::fail_all(const Error& error) {
+void Loop::rebuild(const Error& error) {
   for (const auto& [id, generation] : generations_) generation->fail(error);
   generations_.clear();
+  scheduler_ = scheduler::Scheduler(limits_, groups_);
 }
 
 }  // namespace mlxserving::engine

@@ -1,46 +1,46 @@
-// The engine loop: inbox → plan → step → tokens, on the one thread that owns MLX.
+// The loop of one model: inbox → plan → step → tokens, driven by the one thread that owns MLX.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
-#include <variant>
 #include <vector>
 
-#include "core/bounded_queue.h"
 #include "engine/generation.h"
+#include "engine/inbox.h"
 #include "engine/runner.h"
 #include "scheduler/scheduler.h"
 
 namespace mlxserving::engine {
 
-// What other threads ask of the loop. Cancellation and resumption are flags of the stream, read between steps.
-struct Submit {
-  std::unique_ptr<Generation> generation;
-};
-struct Wake {};  // look at the flags
-using Command = std::variant<Submit, Wake>;
-
-constexpr size_t kInboxMax = 4096;
-using Inbox = BoundedQueue<Command>;
-
 class Loop {
  public:
+  using Clock = std::chrono::steady_clock;
+
   Loop(Inbox& inbox, Runner& runner, const scheduler::Limits& limits, std::vector<scheduler::PageGroup> groups);
 
-  // Runs until the inbox is closed, then cancels what is left.
-  void run();
+  // Takes in commands and flags. True if there is a step to run.
+  bool read();
+
+  // Runs one step.
+  void step();
+
+  // When read() is due although nobody rings.
+  Clock::time_point wake_at() const { return Clock::time_point::max(); }
+
+  // Something broke that cannot break: what is in hand fails, the state starts afresh.
+  void rebuild(const Error& error);
+
+  // Everything that has not ended is cancelled.
+  void close();
 
  private:
-  bool has_work() const;
-  void read_inbox();
   void obey(Command command);
   void read_flags();
-  void step();
   std::vector<ChunkTokens> chunk_tokens(const scheduler::Plan& plan) const;
   void take_tokens(const scheduler::Plan& plan, StepLogits& logits);
   void end(scheduler::SequenceId id, FinishReason reason);
-  void fail_all(const Error& error);
 
   Inbox& inbox_;
   Runner& runner_;

@@ -1,4 +1,4 @@
-#include "engine/model_thread.h"
+#include "engine/hosted_model.h"
 
 #include <mlx/mlx.h>
 
@@ -13,6 +13,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/thread_pool.h"
 #include "models/model.h"
+#include "models/survey.h"
 #include "nn/cpu_ops.h"
 #include "nn/mlx_ops.h"
 
@@ -70,22 +71,28 @@ struct World {
   std::unique_ptr<nn::KvStore> kv;
 };
 
-Result<World> make_world(const std::string& model_dir, const EngineOptions& options) {
-  World world;
-  MLXS_TRY(world.backend, make_backend(options));
-  MLXS_TRY(world.loaded, models::load_model(model_dir, *world.backend.ops));
-  const auto model_context = static_cast<int32_t>(world.loaded.config.max_position_embeddings);
+// The pools for what the options ask of a model like this.
+Result<KvBudget> plan_kv(const format::ModelConfig& config, const nn::KvLayout& layout, const EngineOptions& options,
+                         int64_t bytes_max) {
+  const auto model_context = static_cast<int32_t>(config.max_position_embeddings);
   const int32_t wanted = options.context_tokens_max;
   if (wanted > model_context) {
     return fail(ErrorCode::invalid_request, "context_tokens_max",
                 "the context must be at most {} tokens, which the model allows, got {}", model_context, wanted);
   }
-  const int64_t bytes_max = options.kv_bytes > 0 ? options.kv_bytes : memory_bytes() / 4;
-  MLXS_TRY(world.budget, kv_budget(world.loaded.model->kv_layout(), kv_type(options),
-                                   wanted > 0 ? wanted : model_context, kContextsMax, bytes_max));
+  return kv_budget(layout, kv_type(options), wanted > 0 ? wanted : model_context, kContextsMax,
+                   options.kv_bytes > 0 ? options.kv_bytes : bytes_max);
+}
+
+Result<World> make_world(const std::string& model_dir, const EngineOptions& options) {
+  World world;
+  MLXS_TRY(world.backend, make_backend(options));
+  MLXS_TRY(world.loaded, models::load_model(model_dir, *world.backend.ops));
+  const nn::KvLayout& layout = world.loaded.model->kv_layout();
+  MLXS_TRY(world.budget, plan_kv(world.loaded.config, layout, options, memory_bytes() / 4));
   std::vector<int32_t> pages;
   for (const scheduler::PageGroup& group : world.budget.groups) pages.push_back(group.page_count);
-  world.kv = world.backend.ops->make_kv_store(world.loaded.model->kv_layout(), pages, kv_type(options));
+  world.kv = world.backend.ops->make_kv_store(layout, pages, kv_type(options));
   return world;
 }
 
@@ -118,32 +125,52 @@ Result<void> warm_up(Runner& runner, const KvBudget& budget) {
   return {};
 }
 
+class LiveModel final : public HostedModel {
+ public:
+  LiveModel(World world, ModelInfo info, std::shared_ptr<Port> port)
+      : port_(std::move(port)),
+        world_(std::move(world)),
+        info_(std::move(info)),
+        runner_(*world_.loaded.model, *world_.backend.ops, *world_.kv),
+        loop_(port_->inbox, runner_, {}, world_.budget.groups) {}
+
+  Result<void> warm_up() { return engine::warm_up(runner_, world_.budget); }
+
+  const ModelInfo& info() const override { return info_; }
+  Port& port() override { return *port_; }
+  Loop& loop() override { return loop_; }
+
+ private:
+  std::shared_ptr<Port> port_;  // shared with the engine's callers
+  World world_;
+  ModelInfo info_;
+  Runner runner_;
+  Loop loop_;
+};
+
 }  // namespace
 
-ModelThread::ModelThread(std::string model_dir, EngineOptions options)
-    : thread_([this, dir = std::move(model_dir), options = std::move(options)] { run(dir, options); }) {}
-
-ModelThread::~ModelThread() {
-  inbox_->close();
-  thread_.join();
+Result<MemoryNeed> memory_need(const std::string& model_dir, const EngineOptions& options, int64_t kv_bytes_max) {
+  MLXS_TRY(const models::ModelSurvey survey, models::survey_model(model_dir));
+  MLXS_TRY(const KvBudget budget, plan_kv(survey.config, survey.kv_layout, options, kv_bytes_max));
+  return MemoryNeed{.weight_bytes = survey.sizes.weight_bytes, .kv_bytes = budget.bytes};
 }
 
-void ModelThread::run(const std::string& model_dir, const EngineOptions& options) {
+Result<std::unique_ptr<HostedModel>> HostedModel::load(const std::string& model_dir, const EngineOptions& options,
+                                                       std::shared_ptr<Port> port) {
   const auto report = [&](double fraction, const char* stage) {
     if (options.progress) options.progress(fraction, stage);
   };
   report(0.0, "weights");
-  Result<World> world = make_world(model_dir, options);
-  if (!world) return loaded_.set_value(world.error());
-  Runner runner(*world->loaded.model, *world->backend.ops, *world->kv);
+  MLXS_TRY(World world, make_world(model_dir, options));
+  ModelInfo info = describe(world, model_dir);
+  auto model = std::make_unique<LiveModel>(std::move(world), std::move(info), std::move(port));
   if (options.warm_up) {
     report(0.5, "warm-up");
-    if (const auto warm = warm_up(runner, world->budget); !warm) return loaded_.set_value(warm.error());
+    MLXS_CHECKED(model->warm_up());
   }
-  Loop loop(*inbox_, runner, {}, world->budget.groups);
   report(1.0, "ready");
-  loaded_.set_value(describe(*world, model_dir));
-  loop.run();
+  return std::unique_ptr<HostedModel>(std::move(model));
 }
 
 }  // namespace mlxserving::engine

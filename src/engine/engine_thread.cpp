@@ -1,0 +1,134 @@
+#include "engine/engine_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "core/result.h"
+
+namespace mlxserving::engine {
+namespace {
+
+constexpr size_t kJobsMax = 256;  // loads and unloads that wait
+
+}  // namespace
+
+EngineThread::EngineThread() : jobs_(kJobsMax), thread_([this] { run(); }) {}
+
+EngineThread::~EngineThread() {
+  jobs_.close();
+  bell_->ring();
+  thread_.join();
+}
+
+bool EngineThread::run_on_thread(Job job) {
+  const bool pushed = jobs_.try_push(job);
+  if (pushed) bell_->ring();
+  return pushed;
+}
+
+Result<ModelInfo> EngineThread::load(const std::string& model_dir, const EngineOptions& options,
+                                     std::shared_ptr<Port> port) {
+  const auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();  // shared: a job is copyable
+  auto result = loaded->get_future();
+  const bool queued = run_on_thread([this, model_dir, options, port, loaded] {
+    try {
+      loaded->set_value(adopt(HostedModel::load(model_dir, options, port)));
+    } catch (const std::exception& e) {  // a load that fails by throwing harms no other model
+      loaded->set_value(fail(ErrorCode::internal, "", "loading {} failed: {}", model_dir, e.what()));
+    }
+  });
+  if (jobs_.is_closed()) return fail(ErrorCode::internal, "", "the engine thread has died and loads no model");
+  if (!queued) return fail(ErrorCode::resource_exhausted, "", "{} loads wait already; try again later", kJobsMax);
+  return result.get();
+}
+
+Result<ModelInfo> EngineThread::adopt(Result<std::unique_ptr<HostedModel>> model) {
+  if (!model) return model.error();
+  const ModelInfo info = (*model)->info();
+  models_.emplace(next_id_++, std::move(*model));
+  return info;
+}
+
+void EngineThread::unload(Port& port) {
+  port.inbox.close();
+  const auto dropped = std::make_shared<std::promise<void>>();
+  // A closed inbox goes before the jobs are looked at. A thread that has died holds no model any more.
+  while (!run_on_thread([dropped] { dropped->set_value(); })) {
+    if (jobs_.is_closed()) return;
+    std::this_thread::yield();
+  }
+  dropped->get_future().wait();
+}
+
+void EngineThread::run() {
+  try {
+    run_until_closed();
+  } catch (...) {  // not even a fresh start was possible: health() says so, every reader gets an end
+    for (const auto& [id, model] : models_) model->port().inbox.close();
+  }
+  jobs_.close();
+  while (jobs_.try_pop()) continue;
+  models_.clear();
+}
+
+void EngineThread::run_until_closed() {
+  while (!jobs_.is_closed()) {
+    drop_closed();
+    while (auto job = jobs_.try_pop()) (*job)();
+    auto wake_at = Doorbell::Clock::time_point::max();
+    take_turn(wake_at);
+    bell_->wait_until(wake_at);
+  }
+}
+
+void EngineThread::drop_closed() {
+  for (auto it = models_.begin(); it != models_.end();) {
+    HostedModel& model = *it->second;
+    if (!model.port().inbox.is_closed()) {
+      ++it;
+      continue;
+    }
+    guard(model.loop(), [&] { model.loop().close(); });
+    turns_.remove(it->first);
+    it = models_.erase(it);
+  }
+}
+
+// Runs the step of whose turn it is; `wake_at` becomes when the next turn is due.
+void EngineThread::take_turn(Doorbell::Clock::time_point& wake_at) {
+  std::vector<ModelId> ready;
+  for (const auto& [id, model] : models_) {
+    Loop& loop = model->loop();
+    bool has_step = false;
+    guard(loop, [&] { has_step = loop.read(); });
+    if (has_step) ready.push_back(id);
+    wake_at = std::min(wake_at, loop.wake_at());
+  }
+  if (ready.empty()) return;
+  step(turns_.next(ready));
+  wake_at = {};
+}
+
+void EngineThread::step(ModelId id) {
+  const auto begin = Doorbell::Clock::now();
+  Loop& loop = models_.at(id)->loop();
+  guard(loop, [&] { loop.step(); });
+  turns_.charge(id, std::chrono::duration<double, std::milli>(Doorbell::Clock::now() - begin).count());
+}
+
+// One of the four places where exceptions end: the model's requests fail, its loop starts afresh, the others go on.
+void EngineThread::guard(Loop& loop, const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const std::exception& e) {
+    loop.rebuild({ErrorCode::internal, e.what(), ""});
+  } catch (...) {
+    loop.rebuild({ErrorCode::internal, "something that is no std::exception was thrown in the engine", ""});
+  }
+}
+
+}  // namespace mlxserving::engine
