@@ -90,15 +90,18 @@ void Candidates::keep(const float* keys, Cut cut) {
   float* const weights = workspace_.weights.data();
   float* const logits = workspace_.kept_logits.data();
   if (keeps_much(keys, n_, cut)) {
-    ops_.suppress(keys, n_, cut.threshold, cut.last_tie, logits_, logits, has_weights_ ? weights : nullptr);
+    const double total = ops_.suppress(keys, n_, cut.threshold, cut.last_tie, logits_, logits,
+                                       has_weights_ ? weights : nullptr, workspace_.block_sums.data());
+    if (has_weights_) total_ = total;
+    has_sums_ = has_weights_;
   } else {
     n_ = ops_.keep(keys, n_, cut.threshold, cut.last_tie, {logits_, has_weights_ ? weights : nullptr, ids_},
                    {logits, weights, workspace_.ids.data()});
     ids_ = workspace_.ids.data();
+    has_sums_ = false;
   }
   logits_ = logits;
   chunk_max_ = nullptr;
-  has_sums_ = false;
 }
 
 // Leaves out most of what cannot be among the k highest: of k chunks with the highest maxima each has one value at

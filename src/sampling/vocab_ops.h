@@ -71,8 +71,9 @@ struct VocabOps {
   size_t (*keep)(const float* key, size_t n, float threshold, size_t last_tie, Columns in, ColumnsOut out);
 
   // What keep() drops stays in its place with x = -inf and, unless `weight` is null, a weight of 0. `x` may be `out`.
-  void (*suppress)(const float* key, size_t n, float threshold, size_t last_tie, const float* x, float* out,
-                   float* weight);
+  // Returns the sum of the weights that are left, and writes `sums` as sum() does.
+  double (*suppress)(const float* key, size_t n, float threshold, size_t last_tie, const float* x, float* out,
+                     float* weight, double* sums);
 
   // x[i] = -inf where bit i of `allowed` is 0; bit i is bit i % 32 of word i / 32.
   void (*mask)(float* x, size_t n, const uint32_t* allowed);

@@ -150,12 +150,19 @@ void distance_keys(const float* x, size_t n, float shift, float scale, float off
 }
 
 float min_above(const float* e, size_t n, float threshold) {
-  Floats best = splat(kInfinity);
-  for (size_t i = 0; i < n; i += kLanes) {
+  constexpr size_t kChains = 4;  // so that comparisons overlap
+  Floats best[kChains] = {splat(kInfinity), splat(kInfinity), splat(kInfinity), splat(kInfinity)};
+  const auto take = [&](size_t i, Floats& into) {
     const Floats v = load_some(e + i, n - i, threshold);
-    best = choose(less(splat(threshold), v) & less(v, best), v, best);
+    into = choose(less(splat(threshold), v) & less(v, into), v, into);
+  };
+  size_t i = 0;
+  for (; i + kChains * kLanes <= n; i += kChains * kLanes) {
+    for (size_t chain = 0; chain < kChains; ++chain) take(i + chain * kLanes, best[chain]);
   }
-  return -reduce_max(splat(0) - best);
+  for (; i < n; i += kLanes) take(i, best[0]);
+  for (size_t chain = 1; chain < kChains; ++chain) best[0] = choose(less(best[chain], best[0]), best[chain], best[0]);
+  return -reduce_max(splat(0) - best[0]);
 }
 
 // The chosen lanes of every column that is wanted, to position `at`.
@@ -166,15 +173,25 @@ inline void compress_row(const Columns& in, size_t i, size_t count, unsigned bit
   compress(ids, bits, (float*)out.id + at);
 }
 
+// Only positions are compressed while the pass runs; what stands at them is fetched afterwards, in order.
+inline void fetch(const Columns& in, const ColumnsOut& out, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t at = out.id[i];
+    if (out.x != nullptr) out.x[i] = in.x[at];
+    if (in.weight != nullptr) out.weight[i] = in.weight[at];
+    if (in.id != nullptr) out.id[i] = in.id[at];
+  }
+}
+
 Band band(Columns in, size_t n, float lo, float hi, ColumnsOut out) {
   Band found = {0, 0, 0};
   size_t count_above = 0;
+  size_t count_inside = 0;
   for (size_t from = 0; from < n; from += kBlock) {
     const size_t to = from + kBlock < n ? from + kBlock : n;
     Floats above = splat(0);
     Floats inside = splat(0);
-    for (size_t i = from; i < to; i += kLanes) {
-      const size_t count = to - i < kLanes ? to - i : kLanes;
+    const auto take = [&](size_t i, size_t count) {
       const Floats key = load_some(in.x + i, count, 0);
       const Mask over = less(splat(hi), key);
       const Mask within = at_least(key, splat(lo)) & at_least(splat(hi), key);
@@ -187,37 +204,38 @@ Band band(Columns in, size_t n, float lo, float hi, ColumnsOut out) {
       } else {
         count_above += (size_t)__builtin_popcount(lane_bits(over) & real);
       }
-      if (bits != 0) {
-        compress_row(in, i, count, bits, out, found.count_inside);
-        found.count_inside += (size_t)__builtin_popcount(bits);
-      }
-    }
+      compress(index_lanes(i), bits, (float*)out.id + count_inside);
+      count_inside += (size_t)__builtin_popcount(bits);
+    };
+    size_t i = from;
+    for (; i + kLanes <= to; i += kLanes) take(i, kLanes);
+    if (i < to) take(i, to - i);
     found.weight_above += (double)reduce_sum(above);
     found.weight_inside += (double)reduce_sum(inside);
   }
+  fetch(in, out, count_inside);
+  found.count_inside = count_inside;
   if (in.weight == nullptr) {
     found.weight_above = (double)count_above;
-    found.weight_inside = (double)found.count_inside;
+    found.weight_inside = (double)count_inside;
   }
   return found;
 }
 
-// The lanes of a row of keys that a cut keeps.
-inline unsigned kept_bits(const float* key, size_t i, size_t count, float threshold, size_t last_tie) {
-  const Floats k = load_some(key + i, count, 0);
-  unsigned bits = lane_bits(less(splat(threshold), k));
-  if (i <= last_tie) {
-    const unsigned ties = lane_bits(equal(k, splat(threshold)));
-    bits |= ties & (last_tie - i >= kLanes - 1 ? 0xFFFFU : (2U << (last_tie - i)) - 1);
-  }
-  return bits & (0xFFFFU >> (kLanes - count));
+// The lanes of a row of keys that a cut keeps. All but one row lie wholly before the last tie or behind it.
+inline Mask kept_lanes(Floats key, size_t i, float threshold, size_t last_tie) {
+  if (i > last_tie) return less(splat(threshold), key);
+  if (last_tie - i >= kLanes - 1) return at_least(key, splat(threshold));
+  const unsigned ties = lane_bits(equal(key, splat(threshold))) & ((2U << (last_tie - i)) - 1);
+  return mask_of(lane_bits(less(splat(threshold), key)) | ties);
 }
 
 size_t keep(const float* key, size_t n, float threshold, size_t last_tie, Columns in, ColumnsOut out) {
   size_t kept = 0;
   for (size_t i = 0; i < n; i += kLanes) {
     const size_t count = n - i < kLanes ? n - i : kLanes;
-    const unsigned bits = kept_bits(key, i, count, threshold, last_tie);
+    const Floats row = load_some(key + i, count, -kInfinity);
+    const unsigned bits = lane_bits(kept_lanes(row, i, threshold, last_tie)) & (0xFFFFU >> (kLanes - count));
     if (bits == 0) continue;
     compress_row(in, i, count, bits, out, kept);
     kept += (size_t)__builtin_popcount(bits);
@@ -225,13 +243,22 @@ size_t keep(const float* key, size_t n, float threshold, size_t last_tie, Column
   return kept;
 }
 
-void suppress(const float* key, size_t n, float threshold, size_t last_tie, const float* x, float* out, float* weight) {
-  for (size_t i = 0; i < n; i += kLanes) {
-    const size_t count = n - i < kLanes ? n - i : kLanes;
-    const Mask kept = mask_of(kept_bits(key, i, count, threshold, last_tie));
+double suppress(const float* key, size_t n, float threshold, size_t last_tie, const float* x, float* out, float* weight,
+                double* sums) {
+  const auto strike = [&](size_t i, size_t count) {
+    const Mask kept = kept_lanes(load_some(key + i, count, 0), i, threshold, last_tie);
     store_some(out + i, choose(kept, load_some(x + i, count, 0), splat(-kInfinity)), count);
-    if (weight != nullptr) store_some(weight + i, only(kept, load_some(weight + i, count, 0)), count);
+    return kept;
+  };
+  if (weight == nullptr) {
+    for (size_t i = 0; i < n; i += kLanes) strike(i, n - i < kLanes ? n - i : kLanes);
+    return 0;
   }
+  return sum_of(n, sums, [&](size_t i, size_t count) {
+    const Floats left = only(strike(i, count), load_some(weight + i, count, 0));
+    store_some(weight + i, left, count);
+    return left;
+  });
 }
 
 void mask(float* x, size_t n, const uint32_t* allowed) {

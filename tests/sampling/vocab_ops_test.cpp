@@ -68,7 +68,9 @@ std::vector<uint8_t> results(const VocabOps& ops, const std::vector<float>& x) {
     add(out_x.data(), kept);
     add(out_id.data(), kept);
     std::vector<float> weight = e;
-    ops.suppress(x.data(), n, 1, last_tie, x.data(), out_x.data(), weight.data());
+    const double left = ops.suppress(x.data(), n, 1, last_tie, x.data(), out_x.data(), weight.data(), sums.data());
+    EXPECT_EQ(left, ops.sum(weight.data(), n, nullptr));
+    add(sums.data(), (n + kBlock - 1) / kBlock);
     add(out_x.data(), n);
     add(weight.data(), n);
   }
@@ -112,7 +114,7 @@ TEST(VocabOps, scalar_says_what_its_contract_says) {
   }
   EXPECT_EQ(count, expected);
   std::vector<float> struck(x.size());
-  ops.suppress(x.data(), x.size(), 1, 400, x.data(), struck.data(), nullptr);
+  ops.suppress(x.data(), x.size(), 1, 400, x.data(), struck.data(), nullptr, nullptr);
   EXPECT_EQ(std::count_if(struck.begin(), struck.end(), [](float v) { return v != -kInfinity; }), expected);
 }
 
