@@ -244,7 +244,7 @@ BlockFn small_group_function(GgmlType type) {
 }
 
 void dequantize_affine_block(const AffineType& type, const std::byte* block, float* out) {
-  uint8_t codes[kSuperBlock];
+  uint8_t codes[kSuperBlock] = {};
   float scales[kSuperBlock / kAffineGroup];
   float biases[kSuperBlock / kAffineGroup];
   type.convert(block, {codes, scales, biases});

@@ -242,7 +242,7 @@ Result<void> check_coverage(const std::vector<Tensor>& tensors, std::span<const 
 
 }  // namespace
 
-Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, const std::shared_ptr<const void>& owner,
                                           const std::string& path, const SafetensorsLimits& limits) {
   MLXS_TRY(const std::string_view header, header_text(bytes, path, limits));
   HeaderReader reader(path, limits);

@@ -32,7 +32,7 @@ struct SafetensorsFile {
 // Reads `bytes`, which `owner` keeps alive; `path` stands in errors. Errors: invalid_model (broken), unsupported_model
 // (an element type MLX has not), resource_exhausted (a limit); each names file, tensor, expected and found, and `param`
 // is the tensor or the file.
-Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, const std::shared_ptr<const void>& owner,
                                           const std::string& path, const SafetensorsLimits& limits = {});
 
 // Maps the file. Also not_found and io.
