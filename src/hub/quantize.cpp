@@ -22,7 +22,6 @@ namespace {
 
 using format::DType;
 using format::QuantSpec;
-using format::Tensor;
 using format::TensorInfo;
 using format::TensorSource;
 

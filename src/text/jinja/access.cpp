@@ -66,6 +66,7 @@ Value macro_attribute(Rendering& rendering, const MacroValue& macro, std::string
   if (name == "explicit_caller") return Value::boolean(signature.explicit_caller);
   if (name != "arguments") return {};
   std::vector<Value> names;
+  names.reserve(signature.names.size());
   for (const std::string& each : signature.names) names.push_back(Value::string(each));
   return rendering.make_tuple(std::move(names));
 }
@@ -203,7 +204,8 @@ Value call(Rendering& rendering, const Value& function, const Arguments& argumen
       return native.closure ? native.closure(rendering, arguments) : native.code(rendering, native.self, arguments);
     }
     case Kind::macro: {
-      const Value holder = function;
+      const Value holder =
+          function;  // NOLINT(performance-unnecessary-copy-initialization): the call may drop the last other
       return holder.as<MacroValue>().interpreter->call_macro(holder.as<MacroValue>(), arguments);
     }
     case Kind::loop: {

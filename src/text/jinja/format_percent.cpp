@@ -290,7 +290,7 @@ Value format_percent(Rendering& rendering, const Value& format, const Value& arg
 TextPtr ascii_repr(Rendering& rendering, const Value& value) {
   TextBuilder plain = rendering.text_builder();
   append_repr(rendering, plain, value);
-  const TextPtr text = plain.take();
+  TextPtr text = plain.take();
   if (text->is_ascii()) return text;
   TextBuilder out = rendering.text_builder();
   TrustReader trust(*text);

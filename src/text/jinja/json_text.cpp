@@ -113,6 +113,7 @@ class JsonWriter {
   void write_dict(const Dict& dict) {
     if (dict.entries.empty()) return out_.append("{}", Trust::yes);
     std::vector<const std::pair<Value, Value>*> entries;
+    entries.reserve(dict.entries.size());
     for (const auto& entry : dict.entries) entries.push_back(&entry);
     if (style_.sort_keys) {
       stable_sort(entries, [](auto* a, auto* b) { return less(a->first, b->first); });

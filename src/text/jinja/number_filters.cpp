@@ -40,7 +40,7 @@ std::optional<Value> whole_of(const Value& value) {
 
 Value filter_int(Rendering& rendering, const Value& self, const Arguments& arguments) {
   const Parameters given("int", arguments, {"default", "base"}, 0);
-  const Value fallback = given.has(0) ? given[0] : Value::integer(0);
+  Value fallback = given.has(0) ? given[0] : Value::integer(0);
   if (self.is_undefined()) raise_undefined(self);
   if (!self.is_string()) return whole_of(self).value_or(fallback);
   const int64_t base = given.integer(1, 10);
@@ -56,7 +56,7 @@ Value filter_int(Rendering& rendering, const Value& self, const Arguments& argum
 
 Value filter_float(Rendering& rendering, const Value& self, const Arguments& arguments) {
   const Parameters given("float", arguments, {"default"}, 0);
-  const Value fallback = given.has(0) ? given[0] : Value::real(0.0);
+  Value fallback = given.has(0) ? given[0] : Value::real(0.0);
   if (self.is_undefined()) raise_undefined(self);
   if (self.is_number()) return Value::real(as_real(self));
   if (!self.is_string()) return fallback;
@@ -162,7 +162,7 @@ Value filter_attr(Rendering& rendering, const Value& self, const Arguments& argu
   const Parameters given("attr", arguments, {"name"}, 1);
   if (!given[0].is_string())
     raise(FaultKind::type_error, "attribute name must be string, not '{}'", type_name(given[0]));
-  const Value found = python_attribute(rendering, self, given[0].text().bytes);
+  Value found = python_attribute(rendering, self, given[0].text().bytes);
   if (!found.is_missing()) return found;
   if (self.is_undefined()) raise_undefined(self);
   return make_undefined_attribute(self, given[0]);

@@ -502,37 +502,28 @@ class Parser {
   }
 
   ExprPtr parse_compare() {
-    const int line = current().line;
-    ExprPtr first = parse_sum();
-    std::unique_ptr<CompareChain> chain;
-    while (const auto op = take_comparison()) {
-      if (chain == nullptr) {
-        chain = std::make_unique<CompareChain>(line);
-        chain->first = std::move(first);
-      }
-      chain->rest.emplace_back(*op, parse_sum());
-    }
-    return chain != nullptr ? std::move(chain) : std::move(first);
+    auto chain = std::make_unique<CompareChain>(current().line);
+    chain->first = parse_sum();
+    while (const auto op = take_comparison()) chain->rest.emplace_back(*op, parse_sum());
+    if (chain->rest.empty()) return std::move(chain->first);
+    return chain;
   }
 
   using Ops = std::initializer_list<std::pair<std::string_view, Arithmetic>>;
 
   template <typename Operand>
   ExprPtr parse_chain(Ops ops, Operand operand) {
-    const int line = current().line;
-    ExprPtr first = operand();
-    std::unique_ptr<ArithmeticChain> chain;
-    for (;;) {
-      const auto* op = std::find_if(ops.begin(), ops.end(), [&](const auto& row) { return is_op(row.first); });
-      if (op == ops.end()) break;
+    const auto find_op = [&] {
+      return std::find_if(ops.begin(), ops.end(), [&](const auto& row) { return is_op(row.first); });
+    };
+    auto chain = std::make_unique<ArithmeticChain>(current().line);
+    chain->first = operand();
+    for (const auto* op = find_op(); op != ops.end(); op = find_op()) {
       next();
-      if (chain == nullptr) {
-        chain = std::make_unique<ArithmeticChain>(line);
-        chain->first = std::move(first);
-      }
       chain->rest.emplace_back(op->second, operand());
     }
-    return chain != nullptr ? std::move(chain) : std::move(first);
+    if (chain->rest.empty()) return std::move(chain->first);
+    return chain;
   }
 
   ExprPtr parse_sum() {

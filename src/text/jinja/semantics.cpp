@@ -380,7 +380,7 @@ bool compare(Rendering& rendering, Comparison op, const Value& a, const Value& b
     case Comparison::gt: return less(b, a, ">");
     case Comparison::in: return contains(rendering, b, a);
     case Comparison::not_in: return !contains(rendering, b, a);
-    case Comparison::le: break;
+    case Comparison::le:
     case Comparison::ge: break;
   }
   if (is_nan(a) || is_nan(b)) {

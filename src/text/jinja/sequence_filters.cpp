@@ -69,6 +69,7 @@ void sort_stably(Rendering& rendering, std::vector<Keyed>& items, bool reverse) 
 
 Value list_of(Rendering& rendering, std::vector<Keyed> keyed) {
   std::vector<Value> items;
+  items.reserve(keyed.size());
   for (Keyed& each : keyed) items.push_back(std::move(each.item));
   return rendering.make_list(std::move(items));
 }
@@ -237,8 +238,7 @@ Value filter_sum(Rendering& rendering, const Value& self, const Arguments& argum
 
 Value filter_batch(Rendering& rendering, const Value& self, const Arguments& arguments) {
   const Parameters given("batch", arguments, {"linecount", "fill_with"}, 1);
-  const Value fill = given[1];
-  const auto batches = [self, fill, count = given[0], source = std::shared_ptr<Iterator>(), ended = false](
+  const auto batches = [self, fill = given[1], count = given[0], source = std::shared_ptr<Iterator>(), ended = false](
                            Rendering& inner, Value& item) mutable {
     if (source == nullptr) source = iterate(inner, self);
     std::vector<Value> batch;
@@ -266,8 +266,7 @@ Value filter_batch(Rendering& rendering, const Value& self, const Arguments& arg
 
 Value filter_slice(Rendering& rendering, const Value& self, const Arguments& arguments) {
   const Parameters given("slice", arguments, {"slices", "fill_with"}, 1);
-  const Value fill = given[1];
-  const auto slices = [self, fill, wanted = given[0], items = std::vector<Value>(), number = int64_t{0},
+  const auto slices = [self, fill = given[1], wanted = given[0], items = std::vector<Value>(), number = int64_t{0},
                        begin = int64_t{0}, started = false](Rendering& inner, Value& item) mutable {
     if (!started) items = collect(inner, self);
     started = true;
