@@ -39,6 +39,12 @@ struct EngineOptions {
   int32_t context_tokens_max = 0;  // prompt and answer of one request; 0: what the model allows
   int64_t kv_bytes = 0;            // of the KV cache; 0: enough for one full context, at most a quarter of the memory
   bool warm_up = true;             // run one step before the first request
+  // A step of more than this has hung: health() says stuck, waiting readers get an error. More than any sound step of a
+  // large model on a slow machine takes.
+  int64_t step_timeout_ms = 120'000;
+  // Between two tokens of an answer; the engine then takes fewer rows and requests at once when steps take longer, and
+  // more again when they do not. 0: no target.
+  double latency_target_ms = 0;
   // Called on the loading thread with a fraction in [0, 1] and what is being done.
   std::function<void(double fraction, const std::string& stage)> progress = {};
 };

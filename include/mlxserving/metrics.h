@@ -39,7 +39,7 @@ struct Histogram {
 // A copy, taken between steps. Counters only grow; gauges say how it is now.
 struct Metrics {
   // Counters.
-  uint64_t requests_submitted = 0;
+  uint64_t requests_submitted = 0;  // all below, what waits and what runs
   uint64_t requests_finished = 0;
   uint64_t requests_failed = 0;
   uint64_t requests_cancelled = 0;

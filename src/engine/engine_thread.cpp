@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <future>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -12,11 +13,13 @@
 namespace mlxserving::engine {
 namespace {
 
-constexpr size_t kJobsMax = 256;  // loads and unloads that wait
+constexpr size_t kJobsMax = 256;                           // loads and unloads that wait
+constexpr std::chrono::milliseconds kHeartbeat{500};       // of an idle thread
+constexpr std::chrono::milliseconds kIdleAllowed{10'000};  // a starved machine may delay a beat
 
 }  // namespace
 
-EngineThread::EngineThread() : jobs_(kJobsMax), thread_([this] { run(); }) {}
+EngineThread::EngineThread() : jobs_(kJobsMax), watchdog_(pulse_), thread_([this] { run(); }) {}
 
 EngineThread::~EngineThread() {
   jobs_.close();
@@ -35,6 +38,7 @@ Result<ModelInfo> EngineThread::load(const std::string& model_dir, const EngineO
   const auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();  // shared: a job is copyable
   auto result = loaded->get_future();
   const bool queued = run_on_thread([this, model_dir, options, port, loaded] {
+    pulse_.beat(Pulse::Duration::max());
     try {
       loaded->set_value(adopt(HostedModel::load(model_dir, options, port)));
     } catch (const std::exception& e) {  // a load that fails by throwing harms no other model
@@ -49,6 +53,7 @@ Result<ModelInfo> EngineThread::load(const std::string& model_dir, const EngineO
 Result<ModelInfo> EngineThread::adopt(Result<std::unique_ptr<HostedModel>> model) {
   if (!model) return model.error();
   const ModelInfo info = (*model)->info();
+  watchdog_.watch((*model)->port());
   models_.emplace(next_id_++, std::move(*model));
   return info;
 }
@@ -68,7 +73,9 @@ void EngineThread::run() {
   try {
     run_until_closed();
   } catch (...) {  // not even a fresh start was possible: health() says so, every reader gets an end
-    for (const auto& [id, model] : models_) model->port().inbox.close();
+    pulse_.die();
+    for (const auto& [id, model] : models_) model->port()->inbox.close();
+    watchdog_.fail_streams(thread_died());
   }
   jobs_.close();
   while (jobs_.try_pop()) continue;
@@ -79,7 +86,8 @@ void EngineThread::run_until_closed() {
   while (!jobs_.is_closed()) {
     drop_closed();
     while (auto job = jobs_.try_pop()) (*job)();
-    auto wake_at = Doorbell::Clock::time_point::max();
+    pulse_.beat(kIdleAllowed);
+    auto wake_at = Doorbell::Clock::now() + kHeartbeat;
     take_turn(wake_at);
     bell_->wait_until(wake_at);
   }
@@ -88,7 +96,7 @@ void EngineThread::run_until_closed() {
 void EngineThread::drop_closed() {
   for (auto it = models_.begin(); it != models_.end();) {
     HostedModel& model = *it->second;
-    if (!model.port().inbox.is_closed()) {
+    if (!model.port()->inbox.is_closed()) {
       ++it;
       continue;
     }
@@ -115,8 +123,10 @@ void EngineThread::take_turn(Doorbell::Clock::time_point& wake_at) {
 
 void EngineThread::step(ModelId id) {
   const auto begin = Doorbell::Clock::now();
-  Loop& loop = models_.at(id)->loop();
-  guard(loop, [&] { loop.step(); });
+  HostedModel& model = *models_.at(id);
+  if (model.port()->faults.take(Fault::end_thread)) throw std::runtime_error("planted");
+  pulse_.beat(model.step_timeout());
+  guard(model.loop(), [&] { model.loop().step(); });
   turns_.charge(id, std::chrono::duration<double, std::milli>(Doorbell::Clock::now() - begin).count());
 }
 

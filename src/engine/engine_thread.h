@@ -1,4 +1,4 @@
-// The one thread that owns MLX: loads models, runs their loops step by step, destroys them.
+// The one thread that owns MLX: loads models, runs their loops step by step, destroys them. A second thread watches it.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,8 @@
 #include "core/bounded_queue.h"
 #include "core/doorbell.h"
 #include "engine/hosted_model.h"
+#include "engine/pulse.h"
+#include "engine/watchdog.h"
 #include "scheduler/turns.h"
 
 namespace mlxserving::engine {
@@ -33,6 +35,8 @@ class EngineThread {
   // whose load failed or that was unloaded before.
   void unload(Port& port);
 
+  Pulse::Sign sign() const { return pulse_.read(); }
+
  private:
   using Job = std::function<void()>;
   using ModelId = scheduler::Turns::Id;
@@ -51,6 +55,8 @@ class EngineThread {
   std::map<ModelId, std::unique_ptr<HostedModel>> models_;  // the thread's own
   scheduler::Turns turns_;
   ModelId next_id_ = 1;
+  Pulse pulse_;
+  Watchdog watchdog_;
   std::thread thread_;
 };
 

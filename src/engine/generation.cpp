@@ -52,7 +52,7 @@ void Generation::start() { timings_.queued_ms = elapsed_ms(); }
 Result<std::optional<FinishReason>> Generation::take_token(std::span<const float> logits,
                                                            sampling::Workspace& workspace) {
   MLXS_TRY(const sampling::Sampled sampled, sampler_.sample(logits, workspace));
-  if (timings_.first_token_ms == 0) timings_.first_token_ms = elapsed_ms();
+  take_time();
   sampler_.append(sampled.id);
   tokens_.push_back(sampled.id);
   TextDelta delta = make_delta(sampled, logits);
@@ -61,6 +61,16 @@ Result<std::optional<FinishReason>> Generation::take_token(std::span<const float
   const bool sent = stream_->events.try_push(event);
   check(sent || stream_->cancelled, "a stream that got a row has room for its token");
   return reason_to_end(sampled.id);
+}
+
+void Generation::take_time() {
+  const double now_ms = elapsed_ms();
+  if (last_token_ms_ == 0) {
+    timings_.first_token_ms = now_ms;
+  } else {
+    token_gap_ms_ = now_ms - last_token_ms_;
+  }
+  last_token_ms_ = now_ms;
 }
 
 TextDelta Generation::make_delta(const sampling::Sampled& sampled, std::span<const float> logits) const {

@@ -29,6 +29,9 @@ class Generation {
   int32_t prompt_token_count() const { return prompt_token_count_; }
   int32_t tokens_max() const { return prepared_.tokens_max; }
   StreamState& stream() { return *stream_; }
+  const Timings& timings() const { return timings_; }
+  double token_gap_ms() const { return token_gap_ms_; }  // from the last token but one to the last; 0 after the first
+  double elapsed_ms() const;                             // since submit
 
   // Its first step begins.
   void start();
@@ -48,7 +51,7 @@ class Generation {
   TextDelta make_delta(const sampling::Sampled& sampled, std::span<const float> logits) const;
   void append_text(int32_t token, TextDelta& delta);
   std::optional<FinishReason> reason_to_end(int32_t token) const;
-  double elapsed_ms() const;
+  void take_time();
 
   Prepared prepared_;
   const TextModel& text_;
@@ -61,6 +64,8 @@ class Generation {
   bool stop_text_found_ = false;
   Clock::time_point submitted_ = Clock::now();
   Timings timings_;
+  double last_token_ms_ = 0;
+  double token_gap_ms_ = 0;
 };
 
 }  // namespace mlxserving::engine

@@ -34,7 +34,7 @@ struct Entry {
 
   // Nobody else holds the engine or a stream of it. Under the mutex nobody can begin to.
   bool is_idle() const {
-    return status.state == ModelState::ready && engine.use_count() == 1 && engine->port().open_streams == 0;
+    return status.state == ModelState::ready && engine.use_count() == 1 && engine->port().streams.size() == 0;
   }
 };
 

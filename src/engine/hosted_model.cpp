@@ -3,6 +3,7 @@
 #include <mlx/mlx.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -127,23 +128,26 @@ Result<void> warm_up(Runner& runner, const KvBudget& budget) {
 
 class LiveModel final : public HostedModel {
  public:
-  LiveModel(World world, ModelInfo info, std::shared_ptr<Port> port)
+  LiveModel(World world, ModelInfo info, const EngineOptions& options, std::shared_ptr<Port> port)
       : port_(std::move(port)),
         world_(std::move(world)),
         info_(std::move(info)),
-        runner_(*world_.loaded.model, *world_.backend.ops, *world_.kv),
-        loop_(port_->inbox, runner_, {}, world_.budget.groups) {}
+        step_timeout_(options.step_timeout_ms),
+        runner_(*world_.loaded.model, *world_.backend.ops, *world_.kv, &port_->faults),
+        loop_(*port_, runner_, {.limits = {}, .latency_target_ms = options.latency_target_ms}, world_.budget.groups) {}
 
   Result<void> warm_up() { return engine::warm_up(runner_, world_.budget); }
 
   const ModelInfo& info() const override { return info_; }
-  Port& port() override { return *port_; }
+  const std::shared_ptr<Port>& port() override { return port_; }
   Loop& loop() override { return loop_; }
+  std::chrono::milliseconds step_timeout() const override { return step_timeout_; }
 
  private:
   std::shared_ptr<Port> port_;  // shared with the engine's callers
   World world_;
   ModelInfo info_;
+  std::chrono::milliseconds step_timeout_;
   Runner runner_;
   Loop loop_;
 };
@@ -164,7 +168,7 @@ Result<std::unique_ptr<HostedModel>> HostedModel::load(const std::string& model_
   report(0.0, "weights");
   MLXS_TRY(World world, make_world(model_dir, options));
   ModelInfo info = describe(world, model_dir);
-  auto model = std::make_unique<LiveModel>(std::move(world), std::move(info), std::move(port));
+  auto model = std::make_unique<LiveModel>(std::move(world), std::move(info), options, std::move(port));
   if (options.warm_up) {
     report(0.5, "warm-up");
     MLXS_CHECKED(model->warm_up());

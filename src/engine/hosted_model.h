@@ -1,6 +1,7 @@
 // One model on the engine thread: its weights, its KV cache, its loop.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,8 +32,9 @@ class HostedModel {
   virtual ~HostedModel() = default;
 
   virtual const ModelInfo& info() const = 0;
-  virtual Port& port() = 0;
+  virtual const std::shared_ptr<Port>& port() = 0;
   virtual Loop& loop() = 0;
+  virtual std::chrono::milliseconds step_timeout() const = 0;
 };
 
 }  // namespace mlxserving::engine

@@ -1,5 +1,6 @@
 #include "engine/live_engine.h"
 
+#include <chrono>
 #include <future>
 #include <utility>
 
@@ -10,15 +11,17 @@
 namespace mlxserving::engine {
 namespace {
 
+constexpr std::chrono::seconds kFailedLately{30};
+
 class LiveStream final : public Stream {
  public:
   LiveStream(std::shared_ptr<StreamState> state, std::shared_ptr<Port> port)
       : state_(std::move(state)), port_(std::move(port)) {
-    ++port_->open_streams;
+    port_->streams.add(state_);
   }
   ~LiveStream() override {
     cancel();
-    --port_->open_streams;
+    port_->streams.remove(state_);
   }
 
   std::optional<Event> next() override {
@@ -56,7 +59,7 @@ Result<std::unique_ptr<LiveEngine>> LiveEngine::load(std::shared_ptr<EngineThrea
     return text.error();
   }
   info.has_chat_template = text->chat_template.has_value();
-  port->touch();
+  port->last_used = Port::Clock::now();
   return std::unique_ptr<LiveEngine>(
       new LiveEngine(std::move(thread), std::move(port), std::move(*text), std::move(info)));
 }
@@ -64,18 +67,74 @@ Result<std::unique_ptr<LiveEngine>> LiveEngine::load(std::shared_ptr<EngineThrea
 LiveEngine::LiveEngine(std::shared_ptr<EngineThread> thread, std::shared_ptr<Port> port, TextModel text, ModelInfo info)
     : thread_(std::move(thread)), port_(std::move(port)), text_(std::move(text)), info_(std::move(info)) {}
 
+// What ends every stream ends before it begins, too.
+Result<void> LiveEngine::check_open() const {
+  const Pulse::Sign sign = thread_->sign();
+  if (sign.dead) return thread_died();
+  if (port_->inbox.is_closed()) {
+    return fail(ErrorCode::not_found, "model", "the model '{}' was unloaded", info_.name);
+  }
+  if (sign.is_late()) return step_hangs(sign);
+  const auto wait = port_->refuses_until.load() - Port::Clock::now();
+  if (wait > Port::Clock::duration::zero()) {
+    return fail(ErrorCode::internal, "", "{} takes no requests for another {:.1f} s: {}", info_.name,
+                std::chrono::duration<double>(wait).count(), port_->board.read().trouble);
+  }
+  return {};
+}
+
 Result<std::unique_ptr<Stream>> LiveEngine::submit(GenerateRequest request) {
-  MLXS_TRY(Prepared prepared, prepare(request, text_, info_));
+  auto stream = [&]() -> Result<std::unique_ptr<Stream>> {
+    MLXS_CHECKED(check_open());
+    MLXS_TRY(Prepared prepared, prepare(request, text_, info_));
+    return submit_prepared(std::move(prepared));
+  }();
+  if (!stream) ++port_->rejected;
+  return stream;
+}
+
+Result<std::unique_ptr<Stream>> LiveEngine::submit_prepared(Prepared prepared) {
   auto state = std::make_shared<StreamState>();
   MLXS_TRY(auto generation, Generation::create(std::move(prepared), text_, state));
   Command command = Submit{std::move(generation)};
-  port_->touch();
+  auto stream = std::make_unique<LiveStream>(std::move(state), port_);
+  port_->last_used = Port::Clock::now();
   if (!port_->inbox.try_push(command)) {
-    if (port_->inbox.is_closed()) return fail(ErrorCode::not_found, "model", "the model '{}' was unloaded", info_.name);
+    MLXS_CHECKED(check_open());
     return fail(ErrorCode::resource_exhausted, "", "the engine's inbox holds at most {} commands and is full",
                 kInboxMax);
   }
-  return std::unique_ptr<Stream>(new LiveStream(std::move(state), port_));
+  return std::unique_ptr<Stream>(std::move(stream));
+}
+
+Health LiveEngine::health() const {
+  const Pulse::Sign sign = thread_->sign();
+  Health health{.state = HealthState::ready,
+                .reason = {},
+                .last_step_age_ms = std::chrono::duration<double, std::milli>(sign.age).count()};
+  const auto is = [&](HealthState state, std::string reason) {
+    health.state = state;
+    health.reason = std::move(reason);
+    return health;
+  };
+  if (sign.dead) return is(HealthState::dead, thread_died().message);
+  if (port_->inbox.is_closed()) return is(HealthState::dead, "the model was unloaded");
+  if (sign.is_late()) return is(HealthState::stuck, step_hangs(sign).message);
+  const Report report = port_->board.read();
+  if (!report.trouble.empty()) return is(HealthState::degraded, report.trouble);
+  if (report.failed_at && Port::Clock::now() - *report.failed_at < kFailedLately) {
+    return is(HealthState::degraded, fmt::format("a step failed lately: {}", report.failure));
+  }
+  return health;
+}
+
+Metrics LiveEngine::metrics() const {
+  Metrics metrics = port_->board.read().metrics;
+  const uint64_t rejected = port_->rejected;
+  metrics.requests_submitted += rejected;
+  metrics.requests_rejected += rejected;
+  metrics.queue_depth += port_->inbox.size();
+  return metrics;
 }
 
 Result<Embeddings> LiveEngine::embed(const EmbedRequest&) {

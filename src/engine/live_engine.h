@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/engine_thread.h"
+#include "engine/prepare.h"
 #include "engine/text_model.h"
 #include "mlxserving/engine.h"
 
@@ -22,16 +23,20 @@ class LiveEngine final : public Engine {
   Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special_tokens) const override;
   Result<std::string> detokenize(const std::vector<int32_t>& ids, bool keep_special_tokens) const override;
   Result<RenderedPrompt> render(const MessagesPrompt& prompt) const override;
-  Health health() const override { return {}; }
-  Metrics metrics() const override { return {}; }
+  Health health() const override;
+  Metrics metrics() const override;
   const ModelInfo& info() const override { return info_; }
 
   // Cancels what runs and frees the model's memory; what needs no model still works. Later calls do nothing.
   void unload() { thread_->unload(*port_); }
 
-  const Port& port() const { return *port_; }
+  // Tests arm its faults; a host asks when it was last used.
+  Port& port() const { return *port_; }
 
  private:
+  Result<void> check_open() const;
+  Result<std::unique_ptr<Stream>> submit_prepared(Prepared prepared);
+
   LiveEngine(std::shared_ptr<EngineThread> thread, std::shared_ptr<Port> port, TextModel text, ModelInfo info);
 
   std::shared_ptr<EngineThread> thread_;  // shared by the models of a host; the last one ends it

@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "core/doorbell.h"
+#include "engine/faults.h"
 #include "engine/inbox.h"
+#include "engine/open_streams.h"
+#include "engine/report.h"
 
 namespace mlxserving::engine {
 
@@ -17,11 +20,13 @@ struct Port {
 
   explicit Port(std::shared_ptr<Doorbell> bell) : inbox(std::move(bell)) {}
 
-  void touch() { last_used = Clock::now(); }
-
   Inbox inbox;
-  std::atomic<int64_t> open_streams = 0;  // not yet dropped by their readers
+  OpenStreams streams;
+  ReportBoard board;
+  Faults faults;
   std::atomic<Clock::time_point> last_used = Clock::now();
+  std::atomic<Clock::time_point> refuses_until = Clock::time_point{};  // while the loop's circuit is open
+  std::atomic<uint64_t> rejected = 0;                                  // before they came to the loop
 };
 
 }  // namespace mlxserving::engine

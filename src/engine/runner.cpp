@@ -4,8 +4,11 @@
 #include <mlx/transforms.h>
 
 #include <exception>
+#include <string>
 
+#include "core/check.h"
 #include "core/result.h"
+#include "engine/resynchronise.h"
 
 namespace mlxserving::engine {
 namespace {
@@ -32,16 +35,25 @@ nn::Step make_step(std::span<const ChunkTokens> chunks, const scheduler::Schedul
 
 Result<StepLogits> Runner::run(std::span<const ChunkTokens> chunks, const scheduler::Scheduler& pages) {
   const nn::Step step = make_step(chunks, pages);
+  check(faults_ == nullptr || !faults_->take(Fault::break_invariant), "planted");
   ops_.begin_step(step);
   try {
-    mlx::core::array logits = mlx::core::astype(model_.logits(step, kv_), mlx::core::float32);
-    mlx::core::eval(logits);
-    if (auto error = ops_.take_error()) return *error;
-    const float* values = logits.data<float>();
-    return StepLogits{.values = {values, values + logits.size()}, .vocabulary_size = logits.shape(-1)};
+    return evaluate(step);
   } catch (const std::exception& e) {
-    return fail(ErrorCode::internal, "", "the step failed: {}", e.what());
+    const std::string what = e.what();
+    resynchronise();  // the step's arrays are gone by now
+    ops_.take_error();
+    return fail(ErrorCode::internal, "", "the step failed: {}", what);
   }
+}
+
+Result<StepLogits> Runner::evaluate(const nn::Step& step) {
+  mlx::core::array logits = mlx::core::astype(model_.logits(step, kv_), mlx::core::float32);
+  if (faults_ != nullptr) logits = faults_->plant(logits);
+  mlx::core::eval(logits);
+  if (auto error = ops_.take_error()) return *error;
+  const float* values = logits.data<float>();
+  return StepLogits{.values = {values, values + logits.size()}, .vocabulary_size = logits.shape(-1)};
 }
 
 }  // namespace mlxserving::engine

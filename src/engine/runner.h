@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/faults.h"
 #include "mlxserving/error.h"
 #include "models/model.h"
 #include "nn/ops.h"
@@ -31,15 +32,20 @@ struct StepLogits {
 // Owns nothing but scratch; lives on the engine thread.
 class Runner {
  public:
-  Runner(const models::Model& model, nn::Ops& ops, nn::KvStore& kv) : model_(model), ops_(ops), kv_(kv) {}
+  // `faults` may be null.
+  Runner(const models::Model& model, nn::Ops& ops, nn::KvStore& kv, Faults* faults = nullptr)
+      : model_(model), ops_(ops), kv_(kv), faults_(faults) {}
 
   // Runs one step. An Error is a kernel's or MLX's: the step's rows are lost, the runner itself stays usable.
   Result<StepLogits> run(std::span<const ChunkTokens> chunks, const scheduler::Scheduler& pages);
 
  private:
+  Result<StepLogits> evaluate(const nn::Step& step);
+
   const models::Model& model_;
   nn::Ops& ops_;
   nn::KvStore& kv_;
+  Faults* faults_;
 };
 
 }  // namespace mlxserving::engine

@@ -11,8 +11,8 @@ namespace {
 int32_t divide_up(int32_t a, int32_t b) { return (a + b - 1) / b; }
 
 // A chunk ends on the grid, so that a prompt is cut the same way whatever else runs. None if the rows left are too few.
-int32_t chunk_tokens(int32_t position, int32_t prompt_tokens, int32_t rows_left) {
-  const int32_t grid_end = (position / kChunkTokens + 1) * kChunkTokens;
+int32_t chunk_tokens(int32_t position, int32_t prompt_tokens, int32_t rows_left, int32_t chunk) {
+  const int32_t grid_end = (position / chunk + 1) * chunk;
   const int32_t wanted = std::min(grid_end, prompt_tokens) - position;
   return wanted <= rows_left ? wanted : 0;
 }
@@ -26,10 +26,15 @@ int32_t pages_needed(int32_t tokens, const PageGroup& group) {
   return std::min(all, divide_up(group.window + kChunkTokens, group.page_tokens) + 1);
 }
 
-Scheduler::Scheduler(const Limits& limits, std::span<const PageGroup> groups)
-    : limits_(limits), groups_(groups.begin(), groups.end()) {
-  check(limits_.rows_max >= kChunkTokens, "a step has room for a whole chunk");
+Scheduler::Scheduler(const Limits& limits, std::span<const PageGroup> groups) : groups_(groups.begin(), groups.end()) {
+  set_limits(limits);
   for (const PageGroup& group : groups_) pools_.emplace_back(group.page_count);
+}
+
+void Scheduler::set_limits(const Limits& limits) {
+  check(limits.chunk_tokens > 0 && kChunkTokens % limits.chunk_tokens == 0, "chunks divide the grid");
+  check(limits.rows_max >= limits.chunk_tokens, "a step has room for a whole chunk");
+  limits_ = limits;
 }
 
 bool Scheduler::fits(const SequenceSpec& spec, std::span<const int32_t> pages_free) const {
@@ -81,7 +86,7 @@ void Scheduler::plan_prompts(Plan& plan, int32_t& rows_left) const {
   for (const auto& [id, sequence] : running_) {
     const int32_t prompt = sequence.spec.prompt_tokens;
     if (sequence.paused || sequence.position >= prompt) continue;
-    const int32_t count = chunk_tokens(sequence.position, prompt, rows_left);
+    const int32_t count = chunk_tokens(sequence.position, prompt, rows_left, limits_.chunk_tokens);
     if (count == 0) {  // in order of arrival: nobody overtakes
       rows_left = 0;
       return;
@@ -99,7 +104,7 @@ void Scheduler::plan_admissions(Plan& plan, int32_t& rows_left) const {
   for (const PagePool& pool : pools_) pages_free.push_back(pool.free_count());
   size_t running = running_.size();
   for (const SequenceSpec& spec : waiting_) {
-    const int32_t count = chunk_tokens(0, spec.prompt_tokens, rows_left);
+    const int32_t count = chunk_tokens(0, spec.prompt_tokens, rows_left, limits_.chunk_tokens);
     if (count == 0 || running >= static_cast<size_t>(limits_.running_max) || !fits(spec, pages_free)) return;
     for (size_t g = 0; g < groups_.size(); ++g) pages_free[g] -= pages_needed(spec.tokens_max, groups_[g]);
     plan.admitted.push_back(spec.id);
@@ -130,6 +135,10 @@ void Scheduler::apply(const Plan& plan) {
 
 void Scheduler::set_paused(SequenceId id, bool paused) {
   if (const auto it = running_.find(id); it != running_.end()) it->second.paused = paused;
+}
+
+size_t Scheduler::paused_count() const {
+  return static_cast<size_t>(std::ranges::count_if(running_, [](const auto& entry) { return entry.second.paused; }));
 }
 
 bool Scheduler::remove(SequenceId id) {

@@ -28,9 +28,10 @@ struct PageGroup {
 int32_t pages_needed(int32_t tokens, const PageGroup& group);
 
 struct Limits {
-  int32_t rows_max = 512;    // of one step
-  int32_t running_max = 64;  // sequences at once
-  int32_t queue_max = 1024;  // waiting sequences
+  int32_t rows_max = 512;               // of one step
+  int32_t running_max = 64;             // sequences at once
+  int32_t queue_max = 1024;             // waiting sequences
+  int32_t chunk_tokens = kChunkTokens;  // of one step's part of a prompt; divides kChunkTokens
 };
 
 struct SequenceSpec {
@@ -47,6 +48,10 @@ class Scheduler {
   // Puts a sequence at the end of the queue. Errors: resource_exhausted when the queue is full or when the sequence
   // could not run even alone, with the pages it needs and those there are.
   Result<void> enqueue(const SequenceSpec& spec);
+
+  // For the plans from now on; what runs goes on.
+  void set_limits(const Limits& limits);
+  const Limits& limits() const { return limits_; }
 
   // Decode rows of all running sequences that are not paused, then prompts in order of arrival, then the queue while
   // pages and rows last. Decides everything, changes nothing.
@@ -66,6 +71,7 @@ class Scheduler {
 
   size_t waiting_count() const { return waiting_.size(); }
   size_t running_count() const { return running_.size(); }
+  size_t paused_count() const;
   std::span<const PagePool> pools() const { return pools_; }
 
  private:

@@ -1,0 +1,42 @@
+// Looks at the engine thread from outside: when a step does not return, whoever waits for it is told.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/doorbell.h"
+#include "engine/port.h"
+#include "engine/pulse.h"
+
+namespace mlxserving::engine {
+
+Error thread_died();
+Error step_hangs(const Pulse::Sign& sign);
+
+// Has a thread of its own. It cannot end a step that hangs, but it ends the waiting for it; should the step return
+// after all, the loop goes on with the requests that came later.
+class Watchdog {
+ public:
+  explicit Watchdog(const Pulse& pulse);  // which outlives it
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // Any thread. A port that nobody else holds is forgotten.
+  void watch(const std::shared_ptr<Port>& port);
+  void fail_streams(const Error& error);
+
+ private:
+  void run();
+
+  const Pulse& pulse_;
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<Port>> ports_;
+  Doorbell stop_;
+  std::atomic<bool> stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace mlxserving::engine

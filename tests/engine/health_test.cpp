@@ -1,0 +1,174 @@
+// Faults to order, and what the engine says and does about each.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/live_engine.h"
+#include "engine/tiny_model.h"
+
+namespace mlxserving::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+GenerateRequest ask(int32_t max_tokens = 20) {
+  GenerateRequest request{.prompt = TextPrompt{"hello"}, .raw = true};
+  request.sampling.temperature = 0;
+  request.sampling.max_tokens = max_tokens;
+  request.sampling.ignore_eos = true;
+  return request;
+}
+
+struct Answer {
+  std::vector<int32_t> ids;
+  std::optional<FinishReason> reason;
+  std::optional<Error> error;
+};
+
+Answer read_all(Stream& stream) {
+  Answer answer;
+  while (auto event = stream.next()) {
+    if (const auto* delta = std::get_if<TextDelta>(&*event)) answer.ids.push_back(delta->token_id);
+    if (const auto* finished = std::get_if<Finished>(&*event)) answer.reason = finished->reason;
+    if (const auto* failed = std::get_if<Failed>(&*event)) answer.error = failed->error;
+  }
+  return answer;
+}
+
+class HealthTest : public testing::Test {
+ protected:
+  std::unique_ptr<LiveEngine> load(EngineOptions options = {}) {
+    options.threads = 1;
+    return std::move(*LiveEngine::load(std::make_shared<EngineThread>(), model_.dir(), options));
+  }
+  // A fault at the next step of a request that runs; its end.
+  static Answer meet(LiveEngine& engine, Fault fault) {
+    auto stream = *engine.submit(ask(2000));
+    EXPECT_TRUE(stream->next());
+    engine.port().faults.arm(fault);
+    return read_all(*stream);
+  }
+  template <typename Condition>
+  static bool within(std::chrono::milliseconds time, Condition condition) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    while (!condition() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(5ms);
+    return condition();
+  }
+
+  test::TinyModel model_;
+};
+
+class FailingStep : public HealthTest, public testing::WithParamInterface<Fault> {};
+
+TEST_P(FailingStep, fails_its_requests_and_no_later_one) {
+  const auto engine = load();
+  const std::vector<int32_t> expected = read_all(**engine->submit(ask())).ids;
+  const Answer failed = meet(*engine, GetParam());
+  ASSERT_TRUE(failed.error);
+  EXPECT_EQ(failed.error->code, ErrorCode::internal);
+  EXPECT_NE(failed.error->message.find("planted"), std::string::npos) << failed.error->message;
+  EXPECT_EQ(read_all(**engine->submit(ask())).ids, expected);
+  EXPECT_EQ(engine->health().state, HealthState::degraded);
+  EXPECT_NE(engine->health().reason.find("planted"), std::string::npos);
+}
+
+// More than the leaked tasks at which MLX would wait for ever.
+TEST_P(FailingStep, may_happen_often) {
+  const auto engine = load();
+  const std::vector<int32_t> expected = read_all(**engine->submit(ask())).ids;
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_TRUE(meet(*engine, GetParam()).error);
+    EXPECT_EQ(read_all(**engine->submit(ask())).ids, expected);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FailingStep,
+                         testing::Values(Fault::throw_in_eval, Fault::throw_in_task, Fault::break_invariant));
+
+TEST_F(HealthTest, a_waiting_request_survives_the_failure_of_those_that_run) {
+  const auto engine = load({.context_tokens_max = 2048});
+  std::vector<std::unique_ptr<Stream>> running;
+  for (int i = 0; i < 4; ++i) running.push_back(*engine->submit(ask(2000)));  // all pages there are
+  for (const auto& stream : running) ASSERT_TRUE(stream->next());
+  auto waiting = *engine->submit(ask(2000));
+  engine->port().faults.arm(Fault::throw_in_eval);
+  for (const auto& stream : running) EXPECT_TRUE(read_all(*stream).error);
+  EXPECT_EQ(read_all(*waiting).ids.size(), 2000U);
+}
+
+TEST_F(HealthTest, a_step_that_hangs_is_told_to_everybody_within_a_second) {
+  const auto engine = load({.step_timeout_ms = 300});
+  auto running = *engine->submit(ask(2000));
+  ASSERT_TRUE(running->next());
+  EXPECT_EQ(engine->health().state, HealthState::ready);
+  engine->port().faults.arm(Fault::hang);
+  const auto begin = std::chrono::steady_clock::now();
+  const Answer answer = read_all(*running);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 300ms + 1s);
+  ASSERT_TRUE(answer.error);
+  EXPECT_NE(answer.error->message.find("300 are allowed"), std::string::npos) << answer.error->message;
+  EXPECT_EQ(engine->health().state, HealthState::stuck);
+  EXPECT_FALSE(engine->submit(ask()));
+  engine->port().faults.release();
+  EXPECT_TRUE(within(2s, [&] { return engine->health().state == HealthState::ready; }));
+  EXPECT_EQ(read_all(**engine->submit(ask())).ids.size(), 20U);
+}
+
+TEST_F(HealthTest, an_engine_thread_that_ends_is_dead_at_once) {
+  const auto engine = load();
+  const Answer answer = meet(*engine, Fault::end_thread);
+  ASSERT_TRUE(answer.error);
+  EXPECT_EQ(engine->health().state, HealthState::dead);
+  const auto refused = engine->submit(ask());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::internal);
+}
+
+TEST_F(HealthTest, an_idle_engine_shows_signs_of_life) {
+  const auto engine = load();
+  std::this_thread::sleep_for(1200ms);
+  EXPECT_EQ(engine->health().state, HealthState::ready);
+  EXPECT_LT(engine->health().last_step_age_ms, 1000);
+}
+
+TEST_F(HealthTest, a_model_that_keeps_failing_is_left_alone_for_a_while) {
+  const auto engine = load();
+  for (int i = 0; i < scheduler::BreakerLimits{}.failures_max; ++i) {
+    engine->port().faults.arm(Fault::throw_in_eval);
+    EXPECT_TRUE(read_all(**engine->submit(ask())).error);
+  }
+  EXPECT_TRUE(within(1s, [&] { return engine->health().state == HealthState::degraded; }));
+  const auto refused = engine->submit(ask());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("planted"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(engine->metrics().circuit_state, "open");
+  EXPECT_TRUE(within(3s, [&] { return engine->submit(ask()).ok(); }));
+  EXPECT_EQ(read_all(**engine->submit(ask())).ids.size(), 20U);
+  EXPECT_TRUE(within(1s, [&] { return engine->metrics().circuit_state == "closed"; }));
+  EXPECT_EQ(engine->metrics().invalid_transitions, 0U);
+}
+
+TEST_F(HealthTest, what_users_got_wrong_does_not_open_the_circuit) {
+  const auto engine = load();
+  GenerateRequest bad = ask();
+  bad.sampling.temperature = -1;
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(engine->submit(bad));
+  EXPECT_EQ(engine->health().state, HealthState::ready);
+  EXPECT_EQ(read_all(**engine->submit(ask())).ids.size(), 20U);
+}
+
+TEST_F(HealthTest, steps_above_the_target_make_the_batch_smaller_and_say_so) {
+  const auto engine = load({.latency_target_ms = 1e-6});
+  const std::vector<int32_t> expected = read_all(**load()->submit(ask(300))).ids;
+  EXPECT_EQ(read_all(**engine->submit(ask(300))).ids, expected);
+  const Health health = engine->health();
+  EXPECT_EQ(health.state, HealthState::degraded);
+  EXPECT_NE(health.reason.find("32 rows and 4 requests"), std::string::npos) << health.reason;
+}
+
+}  // namespace
+}  // namespace mlxserving::engine
