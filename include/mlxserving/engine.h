@@ -91,6 +91,14 @@ class Stream {
   // its own request, once the stream's buffer is full, and nobody else's.
   virtual std::optional<Event> next() = 0;
 
+  // The next event if there is one now. For readers of many streams, who wait for all of them at once (on_ready).
+  virtual std::optional<Event> try_next() = 0;
+
+  // From now on `ready` is called whenever there is an event to take, on the engine's thread; at once, on this one, if
+  // there is one already. It must be quick and call nothing of this stream: it wakes the reader. Replaces the one
+  // before; empty: none is called any more once this returns.
+  virtual void on_ready(std::function<void()> ready) = 0;
+
   // Ends the request within a step; the stream then closes with FinishReason::cancelled. Later calls do nothing.
   virtual void cancel() = 0;
 };

@@ -96,6 +96,7 @@ struct GenerateRequest {
   bool raw = false;              // a TextPrompt goes to the model as it is; otherwise it becomes one user message
   bool gaps = false;             // report each step's largest logit minus the second (TextDelta::gap)
   bool prompt_logprobs = false;  // report the prompt's tokens with their log-probabilities (PromptScores)
+  bool special_tokens = false;   // the answer's text spells special tokens out, as tool calls of some models need
   bool prompt_progress = false;  // report how much of the prompt is done (PromptProgress)
   std::string id = {};           // for logs and errors; the engine makes one up where it is empty
 };

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -25,7 +26,16 @@ class BoundedQueue {
     if (closed_ || items_.size() >= capacity_) return false;
     items_.push_back(std::move(item));
     ready_.notify_one();
+    if (listener_) listener_();
     return true;
+  }
+
+  // `listener` is called after each push and by close(), and now if there is something to pop, while the queue is
+  // locked: it must be quick and must not call the queue. Empty: no more calls once this returns.
+  void listen(std::function<void()> listener) {
+    const std::lock_guard lock(mutex_);
+    listener_ = std::move(listener);
+    if (listener_ && (closed_ || !items_.empty())) listener_();
   }
 
   // Takes the next item, or nothing if there is none now.
@@ -53,6 +63,7 @@ class BoundedQueue {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     ready_.notify_all();
+    if (listener_) listener_();
   }
 
   bool is_closed() const {
@@ -82,6 +93,7 @@ class BoundedQueue {
   const size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
+  std::function<void()> listener_;
   std::deque<T> items_;
   bool closed_ = false;
 };

@@ -42,7 +42,7 @@ Generation::Generation(Prepared prepared, const TextModel& text, std::shared_ptr
       tokens_(prepared_.ids),
       prompt_token_count_(static_cast<int32_t>(prepared_.ids.size())),
       sampler_(prepared_.sampling, prepared_.roles),
-      detokenizer_(text.tokenizer),
+      detokenizer_(text.tokenizer, {.skip_special_tokens = !prepared_.special_tokens}),
       stops_(std::move(stops)) {
   sampler_.append_prompt(prepared_.ids);
 }

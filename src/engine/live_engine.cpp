@@ -20,21 +20,34 @@ class LiveStream final : public Stream {
     port_->streams.add(state_);
   }
   ~LiveStream() override {
+    state_->events.listen({});
     cancel();
     port_->streams.remove(state_);
   }
 
   std::optional<Event> next() override {
     std::optional<Event> event = state_->events.pop();
-    if (state_->paused && state_->events.room() > kStreamEventsMax / 2) wake();
+    wake_if_drained();
     return event;
   }
+
+  std::optional<Event> try_next() override {
+    std::optional<Event> event = state_->events.try_pop();
+    wake_if_drained();
+    return event;
+  }
+
+  void on_ready(std::function<void()> ready) override { state_->events.listen(std::move(ready)); }
 
   void cancel() override {
     if (!state_->cancelled.exchange(true)) wake();
   }
 
  private:
+  void wake_if_drained() {
+    if (state_->paused && state_->events.room() > kStreamEventsMax / 2) wake();
+  }
+
   // When the inbox is full the loop is awake anyway.
   void wake() {
     Command command = Wake{};

@@ -135,7 +135,7 @@ Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, 
   MLXS_CHECKED(check_supported(request));
   MLXS_CHECKED(sampling::validate(request.sampling));
   MLXS_CHECKED(check_ids(request.sampling, info));
-  Prepared prepared{.sampling = request.sampling, .gaps = request.gaps};
+  Prepared prepared{.sampling = request.sampling, .gaps = request.gaps, .special_tokens = request.special_tokens};
   MLXS_TRY(prepared.ids, std::visit(PromptReader{text, info, request.raw}, request.prompt));
   if (prepared.ids.empty()) return bad_prompt("prompt must have at least one token");
   MLXS_TRY(prepared.tokens_max, tokens_max(prepared.ids, prepared.sampling, info));

@@ -19,6 +19,7 @@ struct Prepared {
   sampling::TokenRoles roles = {};     // what the knobs' texts mean in this vocabulary
   std::vector<int32_t> stop_ids = {};  // ascending; the first of them ends the answer
   bool gaps = false;
+  bool special_tokens = false;
 };
 
 // Errors: invalid_request with the field in `param`.

@@ -62,5 +62,27 @@ TEST(BoundedQueue, each_writers_items_arrive_once_and_in_order) {
   }
 }
 
+TEST(BoundedQueue, a_listener_hears_of_each_item_and_of_the_end) {
+  BoundedQueue<int> queue(4);
+  int item = 1;
+  queue.try_push(item);
+  int heard = 0;
+  queue.listen([&] { ++heard; });
+  EXPECT_EQ(heard, 1) << "what is there already is told at once";
+  queue.try_push(item);
+  queue.close();
+  EXPECT_EQ(heard, 3);
+}
+
+TEST(BoundedQueue, a_listener_that_was_taken_off_is_not_called) {
+  BoundedQueue<int> queue(4);
+  int heard = 0;
+  queue.listen([&] { ++heard; });
+  queue.listen({});
+  int item = 1;
+  queue.try_push(item);
+  EXPECT_EQ(heard, 0);
+}
+
 }  // namespace
 }  // namespace mlxserving

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -220,6 +221,33 @@ TEST_F(EngineTest, a_missing_directory_is_one_clear_error) {
   ASSERT_FALSE(engine);
   EXPECT_EQ(engine.error().code, ErrorCode::not_found);
   EXPECT_NE(engine.error().message.find("/nonexistent/model"), std::string::npos);
+}
+
+TEST_F(EngineTest, a_reader_that_never_waits_gets_the_same_answer) {
+  const auto engine = load(model_);
+  const Answer waited = answer(*engine, ask("one"));
+  auto stream = engine->submit(ask("one"));
+  ASSERT_TRUE(stream);
+  std::counting_semaphore<> ready(0);
+  (*stream)->on_ready([&] { ready.release(); });
+  Answer polled;
+  for (bool open = true; open;) {
+    ready.acquire();
+    while (auto event = (*stream)->try_next()) {
+      if (const auto* delta = std::get_if<TextDelta>(&*event)) polled.text += delta->text;
+      if (const auto* finished = std::get_if<Finished>(&*event)) polled.text += finished->text, open = false;
+    }
+  }
+  EXPECT_EQ(polled.text, waited.text);
+}
+
+TEST_F(EngineTest, special_tokens_are_spelled_out_on_request) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask("one", 1);
+  request.sampling.logit_bias = {{.token = test::kTinyStart, .bias = 100}};
+  EXPECT_EQ(answer(*engine, request).text, "");
+  request.special_tokens = true;
+  EXPECT_EQ(answer(*engine, request).text, "<|im_start|>");
 }
 
 }  // namespace
