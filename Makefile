@@ -28,9 +28,9 @@ test-sanitized:
 	scripts/bootstrap --tests
 	scripts/test-sanitized --all
 
-# The npm package in client/: types, lint, tests over a scripted runtime, build.
+# The npm package in client/ alone, its type declarations too.
 test-client:
-	cd client && npm ci && npm run typecheck && npm run lint && npm run coverage && npm run build
+	scripts/test-client
 
 # Full differential and parity runs: hours.
 test-long: test test-sanitized

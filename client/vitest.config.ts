@@ -8,6 +8,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       exclude: ['src/generated/**', 'src/types/**', 'src/api/contracts/**'],
+      thresholds: { lines: 90, functions: 90, branches: 85 },
       reporter: ['text-summary', 'text'],
     },
   },

@@ -177,7 +177,7 @@ export type {
   SnakeCaseLoadModelOptions,
   SnakeCaseTokenizeRequest,
 } from './compat/config-normalizer.js';
-export type { KrServeMetrics, TelemetryConfig } from './telemetry/otel.js';
+export type { KrServeMetrics, MlxServingMetrics, TelemetryConfig } from './telemetry/otel.js';
 export type {
   ABTestConfig,
   ABTestResults,

@@ -336,8 +336,10 @@ describe('generation', () => {
   it('tells a runtime that grants credit what its readers have taken', async () => {
     process.env['FIXTURE_MODE'] = 'credit';
     await loaded();
-    await chunksOf({ maxTokens: 40 });
-    expect((await seenBy(runner)).acks).toBe(2);
+    await chunksOf({ maxTokens: 60 });
+    const { acks, seen } = await seenBy(runner);
+    expect(acks).toBe(50);
+    expect(seen.find(({ method }) => method === 'generate')!.params['credit']).toBe(100);
   });
 
   it('reports a wrong parameter by its path, without an event', async () => {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as root from '../src/index.js';
-import { findRuntime } from '../src/bridge/runtime-process.js';
+import { findRuntime } from '../src/bridge/runtime-command.js';
 import { makeEngine, options } from './fixtures/engine.js';
 
 const binary = fileURLToPath(new URL('./fixtures/mlx-serving', import.meta.url));

@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ZodError } from 'zod';
 import { createTimeoutError, JsonRpcError, toEngineError, zodErrorToEngineError } from '../src/api/errors.js';
 import { JsonRpcTransport } from '../src/bridge/jsonrpc-transport.js';
-import { GenerationStream, MAX_QUEUED, StreamRegistry } from '../src/bridge/stream-registry.js';
+import { GenerationStream, MAX_QUEUED } from '../src/bridge/generation-stream.js';
+import { StreamRegistry } from '../src/bridge/stream-registry.js';
 import * as normalizer from '../src/compat/config-normalizer.js';
 import * as loader from '../src/config/loader.js';
 import { ArtifactCache } from '../src/core/artifact-cache.js';
@@ -193,8 +193,8 @@ describe('JsonRpcTransport', () => {
 
 describe('StreamRegistry', () => {
   it('drops what belongs to no stream and ends each stream once', async () => {
-    const registry = new StreamRegistry();
-    const stream = registry.open('s', 'm', 2);
+    const registry = new StreamRegistry(loader.loadConfig().stream_registry);
+    const stream = registry.open('s', 'm');
     registry.handle('stream.chunk', { stream_id: 'x', token: 'a' });
     registry.handle('stream.chunk', null);
     registry.handle('unknown', { stream_id: 's' });
@@ -206,14 +206,14 @@ describe('StreamRegistry', () => {
   });
 
   it('wakes a reader that waits when the stream is dropped', async () => {
-    const registry = new StreamRegistry();
-    const next = registry.open('s', 'm', 1).next();
+    const registry = new StreamRegistry(loader.loadConfig().stream_registry);
+    const next = registry.open('s', 'm').next();
     registry.close('s');
     expect((await next).done).toBe(true);
   });
 
   it('keeps order over long queues and ends a stream whose reader is too slow', async () => {
-    const stream = new GenerationStream('s', 'm', () => undefined);
+    const stream = new GenerationStream('s', 'm');
     for (let i = 0; i < 5000; i++) stream.push({ type: 'token', token: String(i) });
     for (let i = 0; i < 5000; i++) expect((await stream.next()).value).toMatchObject({ token: String(i) });
     for (let i = 0; i < MAX_QUEUED; i++) stream.push({ type: 'token', token: '' });
@@ -506,56 +506,6 @@ describe('images', () => {
     expect(images.getFormatFromDataURI('data:image/png;base64,QQ==')).toBe('png');
     expect(() => images.extractBase64FromDataURI('x')).toThrow('Not a data URI');
     expect(() => images.getFormatFromDataURI('x')).toThrow('Not a data URI');
-  });
-});
-
-describe('MLXModelDownloader', () => {
-  const program = fileURLToPath(new URL('./fixtures/hub.mjs', import.meta.url));
-  const downloader = new root.MLXModelDownloader(program);
-
-  it('downloads with progress, the token in the environment', async () => {
-    const onProgress = vi.fn();
-    const info = await downloader.download('org/m', {
-      token: 't',
-      onProgress,
-      allowPatterns: ['*.json'],
-      forceDownload: true,
-    });
-    expect(info).toMatchObject({ repo_id: 'org/m', token: 't' });
-    expect((info as unknown as { args: string[] }).args).toEqual([
-      'org/m',
-      '--allow-patterns',
-      '*.json',
-      '--force',
-      '--json',
-    ]);
-    expect(onProgress).toHaveBeenCalledWith('50%');
-  });
-
-  it('lists and clears', async () => {
-    const cleared = vi.fn();
-    downloader.on('cache-cleared', cleared);
-    expect((await downloader.list({ limit: 5, sort: 'likes' }))[0]).toMatchObject({ likes: 2 });
-    expect(await downloader.getCachedModels()).toEqual([]);
-    await downloader.clearCache();
-    await downloader.clearCache('org/m');
-    expect(cleared.mock.calls).toEqual([['all'], ['org/m']]);
-  });
-
-  it('says what went wrong', async () => {
-    await expect(downloader.download('org/broken')).rejects.toMatchObject({
-      name: 'ModelDownloadError',
-      code: 'DOWNLOAD_ERROR',
-      repoId: 'org/broken',
-      message: 'no such repository',
-    });
-    await expect(downloader.download('org/garbage')).rejects.toThrow('gave no JSON');
-    await expect(new root.MLXModelDownloader('/no/such').list()).rejects.toMatchObject({
-      code: 'LIST_ERROR',
-    });
-    vi.stubEnv('MLX_SERVING_BIN', program);
-    expect(await root.downloadModel('org/m')).toMatchObject({ path: '/m' });
-    expect(await root.listMLXModels()).toHaveLength(1);
   });
 });
 

@@ -1,8 +1,8 @@
 /** The engine: models, generations and their events, over one runtime process. */
 import { EventEmitter } from 'eventemitter3';
 import { pino, type Logger } from 'pino';
-import type { ZodTypeAny } from 'zod';
-import { JsonRpcTransport } from '../bridge/jsonrpc-transport.js';
+import { z, type ZodTypeAny } from 'zod';
+import { runtimeCommand } from '../bridge/runtime-command.js';
 import { RuntimeProcess } from '../bridge/runtime-process.js';
 import { StreamRegistry } from '../bridge/stream-registry.js';
 import {
@@ -13,16 +13,22 @@ import {
 import { getConfig } from '../config/loader.js';
 import { ArtifactCache } from '../core/artifact-cache.js';
 import { BatchQueue, type BatchQueueStats } from '../core/batch-queue.js';
-import { type GenerationContext, generateStream } from '../core/generator.js';
+import { promptText, toRpcParams } from '../core/generate-params.js';
+import { runStream } from '../core/generator.js';
 import { checkHealth } from '../core/health.js';
 import { ModelStore } from '../core/model-store.js';
+import { Observer } from '../core/observer.js';
+import { toCompatibilityReport, toRuntimeInfo } from '../core/replies.js';
 import { RuntimeClient } from '../core/runtime-client.js';
+import { withPlainSchema } from '../core/structured.js';
 import { generateVision, loadVision } from '../core/vision.js';
 import {
   GeneratorParamsSchema,
   LoadModelOptionsSchema,
+  NonEmptyString,
   TokenizeRequestSchema,
 } from '../generated/schemas.js';
+import type { CheckDraftResponse, RpcTokenizeResponse, RuntimeInfoResponse } from '../generated/types.js';
 import type { CacheHealth, ModelCacheStats } from '../types/cache.js';
 import type {
   CreateGeneratorOptions,
@@ -30,7 +36,6 @@ import type {
   HealthStatus,
   LoadModelOptions,
   RuntimeInfo,
-  TelemetryHooks,
 } from '../types/engine.js';
 import type {
   GeneratorChunk,
@@ -45,10 +50,8 @@ import type {
   VisionGeneratorParams,
   VisionModelHandle,
 } from '../types/vision.js';
-import type { EnginePublicAPI } from './contracts/engine-public-api.js';
 import { EngineClientError, type EngineErrorCode, toEngineError, zodErrorToEngineError } from './errors.js';
 import type { EngineEvents } from './events.js';
-import { GenerationStatsCollector } from './stats-collector.js';
 
 /** Given by tests: what the engine would otherwise make for itself. */
 export interface EngineDependencies {
@@ -58,8 +61,7 @@ export interface EngineDependencies {
 
 type LooseLoad = LoadModelOptions | string | Record<string, unknown>;
 
-/** Chunks that a reader takes before the runtime hears of it, where it grants credit. */
-const ACK_EVERY = 16;
+const LoadVisionModelOptionsSchema = z.object({ model: NonEmptyString }).passthrough();
 
 function checked<T>(schema: ZodTypeAny, value: T | undefined): T {
   const result = schema.safeParse(value);
@@ -67,90 +69,45 @@ function checked<T>(schema: ZodTypeAny, value: T | undefined): T {
   return value as T;
 }
 
-export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAPI {
-  readonly load_model: (options: LooseLoad) => Promise<ModelHandle>;
-  readonly load_draft_model: (options: LooseLoad) => Promise<ModelHandle>;
-  readonly unload_model: (id: string) => Promise<void>;
-  readonly unload_draft_model: (id?: string) => Promise<void>;
-  readonly is_draft_model_compatible: (primary: string, draft: string) => Promise<CompatibilityReport>;
-  readonly create_generator: (
+export class Engine extends EventEmitter<EngineEvents> {
+  // The snake_case names are properties of each engine, so that they can be handed around without it.
+  readonly load_model = (options: LooseLoad) => this.loadModel(options as LoadModelOptions);
+  readonly load_draft_model = (options: LooseLoad) => this.loadDraftModel(options as LoadModelOptions);
+  readonly unload_model = (id: string) => this.unloadModel(id);
+  readonly unload_draft_model = (id?: string) => this.unloadDraftModel(id);
+  readonly is_draft_model_compatible = (primary: string, draft: string) =>
+    this.isDraftModelCompatible(primary, draft);
+  readonly create_generator = (
     params: GeneratorParams | Record<string, unknown>,
     options?: CreateGeneratorOptions,
-  ) => AsyncGenerator<GeneratorChunk, void>;
-  readonly list_models: () => ModelHandle[];
-  readonly get_model_info: (id: string) => ModelHandle | undefined;
-  readonly get_runtime_info: () => Promise<RuntimeInfo>;
-  readonly health_check: () => Promise<HealthStatus>;
-  readonly warmup_model: (options: LooseLoad) => Promise<void>;
-  readonly get_cache_stats: () => Promise<ModelCacheStats>;
-  readonly load_vision_model: (options: LoadVisionModelOptions) => Promise<VisionModelHandle>;
-  readonly create_vision_generator: (
-    params: VisionGeneratorParams,
-    options?: CreateGeneratorOptions,
-  ) => AsyncGenerator<VisionGeneratorChunk, void>;
+  ) => this.createGenerator(params as GeneratorParams, options);
+  readonly list_models = () => this.listModels();
+  readonly get_model_info = (id: string) => this.getModelInfo(id);
+  readonly get_runtime_info = () => this.getRuntimeInfo();
+  readonly health_check = () => this.healthCheck();
+  readonly warmup_model = (options: LooseLoad) => this.warmupModel(options as LoadModelOptions);
+  readonly get_cache_stats = () => this.getCacheStats();
+  readonly load_vision_model = (options: LoadVisionModelOptions) => this.loadVisionModel(options);
+  readonly create_vision_generator = (params: VisionGeneratorParams, options?: CreateGeneratorOptions) =>
+    this.createVisionGenerator(params, options);
 
-  readonly #logger: Logger;
-  readonly #hooks: TelemetryHooks;
-  readonly #process: RuntimeProcess;
+  readonly #observer: Observer;
   readonly #runtime: RuntimeClient;
-  readonly #models: ModelStore;
   readonly #streams: StreamRegistry;
-  readonly #context: GenerationContext;
+  readonly #models: ModelStore;
   readonly #artifacts: ArtifactCache;
-  readonly #unacknowledged = new Map<string, number>();
-  readonly #collectors = new Map<string, GenerationStatsCollector>();
   #batches: BatchQueue | undefined;
-  #stopping: Promise<void> | undefined;
 
-  constructor(options: EngineOptions = {}, dependencies: EngineDependencies = {}) {
+  constructor(options: EngineOptions = {}, { runner, logger }: EngineDependencies = {}) {
     super();
-    const config = dependencies.runner?.config ?? getConfig();
-    this.#logger = dependencies.logger ?? pino({ level: process.env['KR_MLX_LOG_LEVEL'] ?? 'info' });
-    this.#hooks = options.telemetry?.enabled ? (options.telemetry.hooks ?? {}) : {};
-    this.#process =
-      dependencies.runner ??
-      new RuntimeProcess({
-        config,
-        ...(options.pythonPath === undefined ? {} : { command: options.pythonPath }),
-        ...(options.runtimePath === undefined ? {} : { argument: options.runtimePath }),
-      });
-    this.#runtime = new RuntimeClient(
-      this.#process,
-      config,
-      ({ name, previous, next, reason, failureCount }) => {
-        const keys = { circuit: name, previous_state: previous, next_state: next, reason };
-        this.#logger.warn({ ...keys, failure_count: failureCount }, 'Circuit breaker changed');
-      },
-    );
-    this.#models = new ModelStore(this.#runtime, config, options.cacheDir, (modelId) =>
-      this.#emitUnloaded(modelId),
-    );
-    this.#streams = new StreamRegistry((id) => this.#acknowledge(id));
+    const process = runner ?? makeProcess(options);
+    const log = logger ?? pino({ level: globalThis.process.env['KR_MLX_LOG_LEVEL'] ?? 'info' });
+    this.#observer = new Observer(this, options.telemetry, log);
+    this.#runtime = new RuntimeClient(process, this.#observer);
+    this.#streams = new StreamRegistry(process.config.stream_registry);
+    this.#models = new ModelStore(this.#runtime, options.cacheDir);
     this.#artifacts = new ArtifactCache(options.cache);
-    this.#context = {
-      runtime: this.#runtime,
-      streams: this.#streams,
-      listener: {
-        started: (streamId, modelId, prompt) => this.#onStarted(streamId, modelId, prompt),
-        chunk: (streamId, modelId, chunk) => this.#onChunk(streamId, modelId, chunk),
-      },
-    };
-    this.#watchProcess();
-
-    this.load_model = (o) => this.loadModel(o as LoadModelOptions);
-    this.load_draft_model = (o) => this.loadDraftModel(o as LoadModelOptions);
-    this.unload_model = (id) => this.unloadModel(id);
-    this.unload_draft_model = (id) => this.unloadDraftModel(id);
-    this.is_draft_model_compatible = (primary, draft) => this.isDraftModelCompatible(primary, draft);
-    this.create_generator = (params, o) => this.createGenerator(params as GeneratorParams, o);
-    this.list_models = () => this.listModels();
-    this.get_model_info = (id) => this.getModelInfo(id);
-    this.get_runtime_info = () => this.getRuntimeInfo();
-    this.health_check = () => this.healthCheck();
-    this.warmup_model = (o) => this.warmupModel(o as LoadModelOptions);
-    this.get_cache_stats = () => this.getCacheStats();
-    this.load_vision_model = (o) => this.loadVisionModel(o);
-    this.create_vision_generator = (params, o) => this.createVisionGenerator(params, o);
+    this.#watch(process);
   }
 
   loadModel(options: LoadModelOptions | string): Promise<ModelHandle> {
@@ -164,7 +121,7 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
 
   async unloadModel(id: string): Promise<void> {
     await this.#reporting('RuntimeError', () => this.#models.unload(id));
-    this.#emitUnloaded(id);
+    this.#observer.modelUnloaded(id);
   }
 
   async unloadDraftModel(id?: string): Promise<void> {
@@ -174,20 +131,33 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
 
   isDraftModelCompatible(primary: string, draft: string): Promise<CompatibilityReport> {
     return this.#reporting('RuntimeError', async () => {
-      const params = { primary_id: primary, draft_id: draft };
-      const report = toReport(await this.#runtime.call('check_draft', params, 'RuntimeError'));
+      const reply = await this.#runtime.call(
+        'check_draft',
+        { primary_id: primary, draft_id: draft },
+        'RuntimeError',
+      );
+      const report = toCompatibilityReport(reply as CheckDraftResponse);
       this.#models.pair(report, primary, draft);
       return report;
     });
   }
 
-  async *createGenerator(
+  createGenerator(
     params: GeneratorParams,
-    options: CreateGeneratorOptions = {},
+    options?: CreateGeneratorOptions,
   ): AsyncGenerator<GeneratorChunk, void> {
-    const valid = checked(GeneratorParamsSchema, normalizeGeneratorParams(params));
-    this.#models.touch(valid.model);
-    yield* generateStream(this.#context, valid, options);
+    const context = { runtime: this.#runtime, streams: this.#streams };
+    const call = () => {
+      const valid = this.#valid(params);
+      this.#models.touch(valid.model);
+      return {
+        method: 'generate',
+        modelId: valid.model,
+        prompt: promptText(valid.prompt),
+        params: toRpcParams(valid, options),
+      };
+    };
+    return runStream(context, call, options);
   }
 
   async generate(params: GeneratorParams, options?: CreateGeneratorOptions): Promise<string> {
@@ -212,7 +182,7 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
       const batches = this.#batchQueue();
       return batches?.tokenize(params) ?? this.#runtime.call('tokenize', params, 'TokenizerError');
     });
-    const { tokens, token_strings: tokenStrings } = reply as { tokens: number[]; token_strings?: string[] };
+    const { tokens, token_strings: tokenStrings } = reply as RpcTokenizeResponse;
     return tokenStrings === undefined ? { tokens } : { tokens, tokenStrings };
   }
 
@@ -225,21 +195,23 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
   }
 
   getRuntimeInfo(): Promise<RuntimeInfo> {
-    return this.#reporting('RuntimeError', async () =>
-      toRuntimeInfo(await this.#runtime.call('runtime/info', undefined, 'RuntimeError')),
-    );
+    return this.#reporting('RuntimeError', async () => {
+      const reply = await this.#runtime.call('runtime/info', undefined, 'RuntimeError');
+      return toRuntimeInfo(reply as RuntimeInfoResponse);
+    });
   }
 
   healthCheck(): Promise<HealthStatus> {
     const loaded = this.#models.list().map(({ descriptor }) => descriptor.id);
-    return checkHealth(this.#process, this.#streams.size, loaded);
+    return checkHealth(this.#runtime, this.#streams.size, loaded);
   }
 
-  shutdown(): Promise<void> {
-    this.#stopping ??= this.#shutDown().finally(() => {
-      this.#stopping = undefined;
-    });
-    return this.#stopping;
+  async shutdown(): Promise<void> {
+    this.#batches?.clear();
+    this.#batches = undefined;
+    this.#streams.failAll({ code: 'Cancelled', message: 'StreamRegistry shutdown' });
+    await this.#reporting('RuntimeError', () => this.#runtime.stop());
+    this.#models.clear();
   }
 
   dispose(): Promise<void> {
@@ -275,50 +247,39 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
 
   loadVisionModel(options: LoadVisionModelOptions): Promise<VisionModelHandle> {
     return this.#reporting('ModelLoadError', async () => {
-      const handle = await loadVision(this.#runtime, options);
-      this.emit('model:loaded', { modelId: handle.descriptor.id, handle, timestamp: Date.now() });
+      const startedAt = performance.now();
+      const handle = await loadVision(this.#runtime, checked(LoadVisionModelOptionsSchema, options));
+      this.#models.addVision(handle.descriptor.id);
+      this.#observer.modelLoaded(handle, performance.now() - startedAt);
       return handle;
     });
   }
 
   async *createVisionGenerator(
     params: VisionGeneratorParams,
-    options: CreateGeneratorOptions = {},
+    options?: CreateGeneratorOptions,
   ): AsyncGenerator<VisionGeneratorChunk, void> {
     try {
-      yield* generateVision(this.#context, params, options);
+      const { image, visionConfig, ...text } = params;
+      const valid = this.#valid(text as GeneratorParams) as typeof text;
+      const context = { runtime: this.#runtime, streams: this.#streams };
+      yield* generateVision(context, { ...valid, image, visionConfig } as VisionGeneratorParams, options);
     } catch (error) {
-      throw this.#report(toEngineError(error, 'GenerationError'));
+      throw this.#observer.error(toEngineError(error, 'GenerationError'));
     }
   }
 
-  async #start(): Promise<void> {
-    if (this.#stopping !== undefined)
-      throw new EngineClientError('RuntimeError', 'Engine shutdown in progress');
-    try {
-      await this.#process.start();
-    } catch (error) {
-      throw toEngineError(error, 'RuntimeError');
-    }
+  #valid(params: GeneratorParams): GeneratorParams {
+    return checked(GeneratorParamsSchema, withPlainSchema(normalizeGeneratorParams(params)));
   }
 
   #load(options: LoadModelOptions | undefined): Promise<ModelHandle> {
     return this.#reporting('ModelLoadError', async () => {
+      const startedAt = performance.now();
       const handle = await this.#models.load(checked(LoadModelOptionsSchema, options));
-      this.#hooks.onModelLoaded?.(handle);
-      this.#logger.debug({ modelId: handle.descriptor.id, draft: handle.draft ?? false }, 'Model loaded');
-      this.emit('model:loaded', { modelId: handle.descriptor.id, handle, timestamp: Date.now() });
+      this.#observer.modelLoaded(handle, performance.now() - startedAt);
       return handle;
     });
-  }
-
-  async #shutDown(): Promise<void> {
-    this.#batches?.clear();
-    this.#batches = undefined;
-    this.#streams.failAll({ code: 'Cancelled', message: 'StreamRegistry shutdown' });
-    await this.#reporting('RuntimeError', () => this.#process.stop());
-    this.#models.clear();
-    this.#runtime.breaker.reset();
   }
 
   /** There once the runtime has said that it can answer batches. */
@@ -332,86 +293,55 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
         maxBatchSize: queue.max_batch_size,
         flushIntervalMs: queue.flush_interval_ms,
         adaptiveSizing: queue.adaptive_sizing ?? true,
+        onDispatched: (batch) => this.#observer.hooks.onBatchDispatched?.(batch),
       },
     );
     return this.#batches;
   }
 
-  #watchProcess(): void {
-    this.#process.on('status', (status, previousStatus) => {
-      this.emit('runtime:status', { status, previousStatus, timestamp: Date.now() });
-    });
-    this.#process.on('ready', (transport: JsonRpcTransport) => {
+  #watch(process: RuntimeProcess): void {
+    const { logger } = this.#observer;
+    process.on('status', (status, previous) => this.#observer.status(status, previous));
+    process.on('ready', (transport) => {
       transport.on('notification', (method, params) => this.#streams.handle(method, params));
+      transport.on('ignored', (line) =>
+        logger.warn({ line: line.slice(0, 200) }, 'No message of the runtime'),
+      );
     });
-    this.#process.on('exit', () => this.#lost());
-    this.#process.on('stderr', (stderr) => this.#logger.debug({ stderr }, 'Runtime'));
-    this.#process.on('error', (error) => this.#report(toEngineError(error), 'runtime'));
+    process.on('exit', () => this.#lost());
+    process.on('stderr', (stderr) => logger.debug({ stderr }, 'Runtime'));
+    process.on('error', (error) => this.#observer.error(toEngineError(error), 'runtime'));
+    this.#streams.on('acknowledge', (streamId, count) => {
+      if (this.#runtime.has('stream_credit'))
+        this.#runtime.notify('stream.ack', { stream_id: streamId, count });
+    });
+    this.#streams.on('slowConsumer', (streamId, blockedMs) => {
+      logger.warn({ streamId, blockedMs }, 'A reader is slower than its generation');
+    });
+    this.#streams.on('metricsExport', (metrics) => logger.debug(metrics, 'Streams'));
   }
 
   /** The runtime is gone, and with it its models and streams. */
   #lost(): void {
     this.#streams.failAll({ code: 'TransportError', message: 'StreamRegistry shutdown' });
-    for (const modelId of this.#models.clear()) {
-      this.emit('model:invalidated', { modelId, reason: 'python_restart', timestamp: Date.now() });
-    }
-  }
-
-  #acknowledge(streamId: string): void {
-    if (!this.#runtime.has('stream_credit')) return;
-    const count = (this.#unacknowledged.get(streamId) ?? 0) + 1;
-    this.#unacknowledged.set(streamId, count % ACK_EVERY);
-    if (count < ACK_EVERY) return;
-    this.#process.transport?.notify('stream.ack', { stream_id: streamId, count });
-  }
-
-  #onStarted(streamId: string, modelId: string, prompt: string): void {
-    if (this.#hooks.onTokenGenerated) this.#collectors.set(streamId, new GenerationStatsCollector());
-    if (this.listenerCount('generation:started') === 0) return;
-    this.emit('generation:started', { streamId, modelId, prompt, timestamp: Date.now() });
-  }
-
-  #onChunk(streamId: string, modelId: string, chunk: GeneratorChunk): void {
-    if (chunk.type === 'token') return this.#onToken(streamId, modelId, chunk);
-    this.#collectors.delete(streamId);
-    this.#unacknowledged.delete(streamId);
-    if (chunk.type === 'error') return this.#hooks.onError?.(chunk.error);
-    this.#hooks.onGenerationCompleted?.({ ...chunk.stats, modelId: chunk.stats.modelId ?? modelId });
-    this.emit('generation:completed', { streamId, stats: chunk.stats, timestamp: Date.now() });
-  }
-
-  #onToken(streamId: string, modelId: string, chunk: GeneratorChunk & { type: 'token' }): void {
-    const collector = this.#collectors.get(streamId);
-    if (collector !== undefined) {
-      collector.update(chunk.token);
-      this.#hooks.onTokenGenerated?.(chunk.token, { ...collector.getStats(), modelId });
-    }
-    if (this.listenerCount('generation:token') === 0) return;
-    const logprob = chunk.logprob === undefined ? {} : { logprob: chunk.logprob };
-    this.emit('generation:token', { streamId, token: chunk.token, ...logprob, timestamp: Date.now() });
-  }
-
-  #emitUnloaded(modelId: string): void {
-    this.emit('model:unloaded', { modelId, timestamp: Date.now() });
+    for (const modelId of this.#models.clear()) this.#observer.modelInvalidated(modelId);
   }
 
   /** Runs what needs the runtime; what it throws is an `error` event too. */
   async #reporting<T>(fallback: EngineErrorCode, action: () => Promise<T>): Promise<T> {
-    if (this.#stopping !== undefined && fallback !== 'RuntimeError') {
-      throw new EngineClientError('RuntimeError', 'Engine shutdown in progress');
-    }
     try {
       return await action();
     } catch (error) {
-      throw this.#report(toEngineError(error, fallback));
+      throw this.#observer.error(toEngineError(error, fallback));
     }
   }
 
-  #report(error: EngineClientError, context?: string): EngineClientError {
-    this.#hooks.onError?.(error.toObject());
-    const where = context === undefined ? {} : { context };
-    this.emit('error', { error: error.toObject(), ...where, timestamp: Date.now() });
-    return error;
+  async #start(): Promise<void> {
+    try {
+      await this.#runtime.start();
+    } catch (error) {
+      throw toEngineError(error, 'RuntimeError');
+    }
   }
 
   /** Starts the runtime of an engine that was just made. */
@@ -421,54 +351,8 @@ export class Engine extends EventEmitter<EngineEvents> implements EnginePublicAP
   }
 }
 
-function toReport(reply: unknown): CompatibilityReport {
-  const { compatible, errors, warnings, details } = reply as {
-    compatible: boolean;
-    errors?: string[];
-    warnings?: string[];
-    details?: Record<string, Record<string, unknown>>;
-  };
-  if (details === undefined) throw new EngineClientError('RuntimeError', 'Draft check gave no details');
-  const side = (model: Record<string, unknown> = {}) => ({
-    id: String(model['id']),
-    vocabSize: (model['vocab_size'] ?? null) as number | null,
-    parameterCount: Number(model['parameter_count'] ?? 0),
-    architecture: String(model['architecture'] ?? 'unknown'),
-  });
-  const estimate = details['performance_estimate'] ?? {};
-  return {
-    compatible,
-    errors: errors ?? [],
-    warnings: warnings ?? [],
-    details: {
-      primaryModel: side(details['primary_model']),
-      draftModel: side(details['draft_model']),
-      performanceEstimate: {
-        expectedSpeedup: String(estimate['expected_speedup'] ?? '1.00x'),
-        sizeRatio: String(estimate['size_ratio'] ?? 'N/A'),
-        recommendation: String(estimate['recommendation'] ?? ''),
-      },
-    },
-  };
-}
-
-function toRuntimeInfo(reply: unknown): RuntimeInfo {
-  const info = reply as {
-    version: string;
-    mlx_version: string;
-    protocol: string;
-    capabilities?: string[];
-    mlx_supported?: boolean;
-    memory?: { rss: number; vms: number };
-  };
-  return {
-    version: info.version,
-    mlxVersion: info.mlx_version,
-    protocol: info.protocol,
-    capabilities: info.capabilities ?? [],
-    ...(info.mlx_supported === undefined ? {} : { mlxSupported: info.mlx_supported }),
-    ...(info.memory === undefined ? {} : { memory: info.memory }),
-  };
+function makeProcess(options: EngineOptions): RuntimeProcess {
+  return new RuntimeProcess({ config: getConfig(), command: () => runtimeCommand(options) });
 }
 
 export async function createEngine(options?: EngineOptions): Promise<Engine> {

@@ -97,6 +97,18 @@ export class JsonRpcError extends Error {
   }
 }
 
+/** What the runtime calls the fault that ended a stream. */
+const STREAM_CODES: Record<string, EngineErrorCode> = {
+  cancelled: 'Cancelled',
+  timeout: 'Timeout',
+  invalid_request: 'InvalidParams',
+  not_found: 'ModelNotLoaded',
+};
+
+export function streamErrorCode(code: unknown): EngineErrorCode {
+  return (typeof code === 'string' ? STREAM_CODES[code] : undefined) ?? 'GenerationError';
+}
+
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,64 +1,36 @@
-/** What an engine emits. */
-import type { GenerationStats, ModelHandle } from '../generated/types.js';
+/** What an engine emits. The schemas leave room in three payloads that are exact here. */
+import type * as wire from '../generated/types.js';
+import type { EngineError, GenerationStats, ModelHandle } from '../generated/types.js';
 
-export interface ModelLoadedEvent {
-  modelId: string;
+export type {
+  GenerationStartedEvent,
+  ModelInvalidatedEvent,
+  ModelUnloadedEvent,
+  RuntimeStatusEvent,
+  TokenGeneratedEvent,
+} from '../generated/types.js';
+
+export interface ModelLoadedEvent extends Omit<wire.ModelLoadedEvent, 'handle'> {
   handle: ModelHandle;
-  timestamp: number;
 }
 
-export interface ModelUnloadedEvent {
-  modelId: string;
-  timestamp: number;
-}
-
-export interface ModelInvalidatedEvent {
-  modelId: string;
-  reason: 'python_restart' | 'unload' | 'error';
-  timestamp: number;
-}
-
-export interface GenerationStartedEvent {
-  streamId: string;
-  modelId: string;
-  prompt: string;
-  timestamp: number;
-}
-
-export interface TokenGeneratedEvent {
-  streamId: string;
-  token: string;
-  logprob?: number;
-  timestamp: number;
-}
-
-export interface GenerationCompletedEvent {
-  streamId: string;
+export interface GenerationCompletedEvent extends Omit<wire.GenerationCompletedEvent, 'stats'> {
   stats: GenerationStats;
-  timestamp: number;
 }
 
-export interface ErrorEvent {
-  error: { code?: string; message: string; details?: Record<string, unknown> };
-  context?: string;
-  timestamp: number;
-}
-
-export interface RuntimeStatusEvent {
-  status: 'starting' | 'ready' | 'error' | 'stopped';
-  previousStatus?: 'starting' | 'ready' | 'error' | 'stopped';
-  timestamp: number;
+export interface ErrorEvent extends Omit<wire.ErrorEvent, 'error'> {
+  error: EngineError;
 }
 
 export interface EngineEvents {
   'model:loaded': (event: ModelLoadedEvent) => void;
-  'model:unloaded': (event: ModelUnloadedEvent) => void;
-  'model:invalidated': (event: ModelInvalidatedEvent) => void;
-  'generation:started': (event: GenerationStartedEvent) => void;
-  'generation:token': (event: TokenGeneratedEvent) => void;
+  'model:unloaded': (event: wire.ModelUnloadedEvent) => void;
+  'model:invalidated': (event: wire.ModelInvalidatedEvent) => void;
+  'generation:started': (event: wire.GenerationStartedEvent) => void;
+  'generation:token': (event: wire.TokenGeneratedEvent) => void;
   'generation:completed': (event: GenerationCompletedEvent) => void;
   error: (event: ErrorEvent) => void;
-  'runtime:status': (event: RuntimeStatusEvent) => void;
+  'runtime:status': (event: wire.RuntimeStatusEvent) => void;
 }
 
 export type EngineEventName = keyof EngineEvents;

@@ -1,5 +1,6 @@
 /** Checks that give a list of faults instead of throwing. */
-import type { GeneratorParams, LoadModelOptions, TokenizeRequest } from '../generated/types.js';
+import type { LoadModelOptions, TokenizeRequest } from '../generated/types.js';
+import type { GeneratorParams } from '../types/generators.js';
 import { EngineClientError } from './errors.js';
 
 export interface ValidationResult {

@@ -3,6 +3,8 @@ import { EventEmitter } from 'eventemitter3';
 import type { Readable, Writable } from 'node:stream';
 import { createTimeoutError, EngineClientError, JsonRpcError } from '../api/errors.js';
 
+export { JsonRpcError } from '../api/errors.js';
+
 export interface RequestOptions {
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
@@ -17,6 +19,8 @@ export interface TransportOptions {
 
 export interface TransportEvents {
   notification: (method: string, params: unknown) => void;
+  /** A line that is no message; the next one is read as if it had not been. */
+  ignored: (line: string) => void;
   close: (error?: Error) => void;
 }
 
@@ -144,20 +148,15 @@ export class JsonRpcTransport extends EventEmitter<TransportEvents> {
     }
   }
 
-  /** A line that is no message is dropped: the next one is read as if it had not been. */
   #line(line: Buffer): void {
     if (line.length === 0) return;
-    let message: Message | null;
-    try {
-      message = JSON.parse(line.toString('utf8')) as Message | null;
-    } catch {
-      return;
-    }
-    if (message === null || typeof message !== 'object' || message.jsonrpc !== '2.0') return;
-    if ('result' in message || 'error' in message) this.#reply(message);
+    const text = line.toString('utf8');
+    const message = parse(text);
+    if (message === undefined) this.emit('ignored', text);
+    else if ('result' in message || 'error' in message) this.#reply(message);
     else if (typeof message.method === 'string' && message.id === undefined) {
       this.emit('notification', message.method, message.params);
-    }
+    } else this.emit('ignored', text);
   }
 
   #reply(message: Message): void {
@@ -169,6 +168,15 @@ export class JsonRpcTransport extends EventEmitter<TransportEvents> {
     const code = typeof error?.code === 'number' ? error.code : -32603;
     const text = typeof error?.message === 'string' ? error.message : 'Unknown runtime error';
     pending.reject(new JsonRpcError(code, text, error?.data));
+  }
+}
+
+function parse(text: string): Message | undefined {
+  try {
+    const message = JSON.parse(text) as Message | null;
+    return typeof message === 'object' && message?.jsonrpc === '2.0' ? message : undefined;
+  } catch {
+    return undefined;
   }
 }
 

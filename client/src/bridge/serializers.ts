@@ -65,4 +65,5 @@ export enum JsonRpcErrorCode {
   GuidanceError = -32004,
   ModelNotLoaded = -32005,
   RuntimeError = -32099,
+  Cancelled = -32800,
 }

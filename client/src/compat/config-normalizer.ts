@@ -1,5 +1,6 @@
 /** Options in either spelling become camelCase, and back. */
-import type { GeneratorParams, LoadModelOptions, TokenizeRequest } from '../generated/types.js';
+import type { LoadModelOptions, TokenizeRequest } from '../generated/types.js';
+import type { GeneratorParams } from '../types/generators.js';
 
 export interface SnakeCaseLoadModelOptions {
   model?: LoadModelOptions['model'];

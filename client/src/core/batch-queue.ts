@@ -1,11 +1,13 @@
 /** Joins calls of one kind that come close together into one batch call. */
-import { EngineClientError } from '../api/errors.js';
+import { EngineClientError, JsonRpcError } from '../api/errors.js';
+import type { BatchDispatch } from '../telemetry/hooks.js';
 
 export interface BatchQueueOptions {
   enabled: boolean;
   maxBatchSize: number;
   flushIntervalMs: number;
   adaptiveSizing: boolean;
+  onDispatched?: (batch: BatchDispatch) => void;
 }
 
 export interface BatchPerformance {
@@ -50,6 +52,9 @@ interface Envelope {
   success: boolean;
   result?: unknown;
   error?: string | null;
+  /** Of the JSON-RPC error, where the runtime tells it. */
+  code?: number;
+  data?: unknown;
 }
 
 const BATCHES_KEPT = 100;
@@ -100,7 +105,8 @@ class Lane {
     const entries = this.entries.splice(0);
     if (entries.length === 0) return;
     const startedAt = performance.now();
-    this.#record(entries, startedAt);
+    const waits = entries.map(({ queuedAt }) => startedAt - queuedAt);
+    this.#record(waits);
     try {
       const requests = entries.map(({ params }) => params);
       const reply = (await this.call(`batch_${this.method}`, { requests })) as { results?: Envelope[] };
@@ -108,7 +114,16 @@ class Lane {
     } catch (error) {
       for (const entry of entries) entry.reject(error as Error);
     }
-    this.#times = [...this.#times, performance.now() - startedAt].slice(-BATCHES_KEPT);
+    const durationMs = performance.now() - startedAt;
+    this.#times = [...this.#times, durationMs].slice(-BATCHES_KEPT);
+    this.options.onDispatched?.({
+      partitionKey: this.method,
+      batchSize: entries.length,
+      targetBatchSize: this.options.maxBatchSize,
+      durationMs,
+      queueWaitAvgMs: average(waits),
+      queueWaitP95Ms: percentile(waits, 0.95),
+    });
   }
 
   /** Rejects what waits: the engine is shutting down. */
@@ -138,20 +153,20 @@ class Lane {
     };
   }
 
-  #record(entries: Entry[], at: number): void {
+  #record(waits: number[]): void {
     this.batches += 1;
-    this.requests += entries.length;
-    this.#sizes = [...this.#sizes, entries.length].slice(-BATCHES_KEPT);
-    this.#latencies = [...this.#latencies, ...entries.map(({ queuedAt }) => at - queuedAt)].slice(
-      -LATENCIES_KEPT,
-    );
+    this.requests += waits.length;
+    this.#sizes = [...this.#sizes, waits.length].slice(-BATCHES_KEPT);
+    this.#latencies = [...this.#latencies, ...waits].slice(-LATENCIES_KEPT);
   }
 
   #answer(entries: Entry[], results: Envelope[]): void {
     entries.forEach((entry, i) => {
       const envelope = results[i];
-      if (envelope?.success) entry.resolve(envelope.result);
-      else entry.reject(new Error(envelope?.error ?? `batch_${this.method} gave no result for request ${i}`));
+      if (envelope?.success) return entry.resolve(envelope.result);
+      const text = envelope?.error ?? `batch_${this.method} gave no result for request ${i}`;
+      const { code, data } = envelope ?? {};
+      entry.reject(code === undefined ? new Error(text) : new JsonRpcError(code, text, data));
     });
   }
 }

@@ -1,46 +1,17 @@
 /** From GeneratorParams to what the runtime reads. */
 import { EngineClientError } from '../api/errors.js';
-import type { GeneratorParams, PromptTemplate } from '../generated/types.js';
+import document from '../generated/schemas.json' with { type: 'json' };
+import type { CreateGeneratorOptions } from '../types/engine.js';
+import type { GeneratorParams, PromptTemplate } from '../types/generators.js';
 
-/** camelCase name and the runtime's. Further sampling knobs of the runtime pass in either spelling. */
-const NAMES: Record<string, string> = {
-  maxTokens: 'max_tokens',
-  temperature: 'temperature',
-  topP: 'top_p',
-  presencePenalty: 'presence_penalty',
-  frequencyPenalty: 'frequency_penalty',
-  repetitionPenalty: 'repetition_penalty',
-  stopSequences: 'stop_sequences',
-  stopTokenIds: 'stop_token_ids',
-  seed: 'seed',
-  draftModel: 'draft_model',
-  promptTokens: 'prompt_tokens',
-  guidance: 'guidance',
-};
+/** Every parameter of `generate` that the runtime's table has; but those that are set otherwise. */
+const OWN = new Set(['model_id', 'prompt', 'stream_id', 'streaming', 'guidance', 'priority', 'credit']);
+const DECLARED = Object.keys(document.$defs.GenerateParams.properties);
+const FORWARDED = DECLARED.filter((name) => !OWN.has(name)).map((name) => ({ name, camel: camelOf(name) }));
 
-/** Knobs beyond the contract's, from the runtime's one table (docs/sampling.md). */
-const KNOBS = [
-  'top_k',
-  'min_p',
-  'typical_p',
-  'xtc_probability',
-  'xtc_threshold',
-  'sampler_order',
-  'penalty_last_n',
-  'dry_multiplier',
-  'dry_base',
-  'dry_allowed_length',
-  'dry_penalty_last_n',
-  'dry_sequence_breakers',
-  'logit_bias',
-  'logprobs',
-  'top_logprobs',
-  'min_tokens',
-  'include_stop',
-  'ignore_eos',
-];
+const PRIORITIES = { urgent: 'high', default: 'normal', background: 'low' } as const;
 
-function camel(name: string): string {
+function camelOf(name: string): string {
   return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
@@ -57,32 +28,35 @@ export function renderTemplate({ template, variables }: PromptTemplate): string 
   });
 }
 
-/** The prompt as the event `generation:started` shows it. */
+/** The prompt as text; tokens have none. */
 export function promptText(prompt: GeneratorParams['prompt']): string {
   if (typeof prompt === 'string') return prompt;
   return 'template' in prompt ? renderTemplate(prompt) : '';
 }
 
-function guidanceOf(structured: GeneratorParams['structured']): Record<string, unknown> | undefined {
-  if (structured === undefined) return undefined;
-  return { mode: structured.format === 'yaml' ? 'xml' : 'json_schema', schema: structured.schema };
+function guidanceOf({ structured, guidance }: GeneratorParams): unknown {
+  if (structured === undefined) return guidance;
+  const { format, schema } = structured;
+  return { mode: format === 'yaml' ? 'xml' : 'json_schema', schema };
 }
 
-export function toRpcParams(params: GeneratorParams, streamId: string): Record<string, unknown> {
+export function toRpcParams(
+  params: GeneratorParams,
+  { priority }: CreateGeneratorOptions = {},
+): Record<string, unknown> {
   const out: Record<string, unknown> = {
     model_id: params.model,
     prompt: promptText(params.prompt),
-    stream_id: streamId,
     streaming: params.streaming ?? true,
   };
   if (typeof params.prompt === 'object' && 'tokens' in params.prompt)
     out['prompt_tokens'] = params.prompt.tokens;
-  for (const [name, wire] of Object.entries(NAMES)) if (params[name] !== undefined) out[wire] = params[name];
-  for (const knob of KNOBS) {
-    const value = params[camel(knob)] ?? params[knob];
-    if (value !== undefined) out[knob] = value;
+  for (const { name, camel } of FORWARDED) {
+    const value = params[camel] ?? params[name];
+    if (value !== undefined) out[name] = value;
   }
-  const guidance = guidanceOf(params.structured);
+  const guidance = guidanceOf(params);
   if (guidance !== undefined) out['guidance'] = guidance;
+  if (priority !== undefined && DECLARED.includes('priority')) out['priority'] = PRIORITIES[priority];
   return out;
 }

@@ -1,6 +1,8 @@
 /** How the engine is, without starting anything and without throwing. */
 import type { RuntimeProcess } from '../bridge/runtime-process.js';
 import type { HealthStatus } from '../types/engine.js';
+import type { CircuitSnapshot } from '../utils/circuit-breaker.js';
+import type { RuntimeClient } from './runtime-client.js';
 
 const STATE_TIMEOUT_MS = 5_000;
 const MANY_STREAMS = 10;
@@ -36,8 +38,13 @@ async function stateErrors(process: RuntimeProcess, loaded: string[]): Promise<s
   return errors;
 }
 
+function circuitErrors({ state, failureCount }: CircuitSnapshot): string[] {
+  if (state === 'OPEN') return [`Circuit breaker is open (${failureCount} failures)`];
+  return state === 'HALF_OPEN' ? ['Circuit breaker is half-open (recovery in progress)'] : [];
+}
+
 export async function checkHealth(
-  process: RuntimeProcess,
+  { process, breaker }: RuntimeClient,
   activeStreams: number,
   loaded: string[],
 ): Promise<HealthStatus> {
@@ -45,12 +52,13 @@ export async function checkHealth(
   const base = { uptime: process.uptime, activeStreams, loadedModels: loaded.length, runtime };
   if (runtime.status !== 'running') return { status: 'unhealthy', ...base };
   if (process.status !== 'ready') return { status: 'degraded', ...base };
-  const errors = await stateErrors(process, loaded);
+  const inconsistencies = await stateErrors(process, loaded);
+  const errors = [...inconsistencies, ...circuitErrors(breaker.getSnapshot())];
   const degraded = activeStreams > MANY_STREAMS || errors.length > 0;
   return {
     status: degraded ? 'degraded' : 'healthy',
     ...base,
-    stateConsistent: errors.length === 0,
+    stateConsistent: inconsistencies.length === 0,
     ...(errors.length === 0 ? {} : { stateErrors: errors }),
   };
 }

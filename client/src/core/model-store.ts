@@ -1,4 +1,5 @@
 /** Loaded models: one handle an id, concurrent loads of the same variant shared, the least recently used unloaded first. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineClientError } from '../api/errors.js';
 import type { RuntimeConfig } from '../generated/types.js';
@@ -48,16 +49,20 @@ function defined(object: Record<string, unknown>): Record<string, unknown> {
 export class ModelStore {
   #models = new Map<string, Entry>();
   #loading = new Map<string, Promise<ModelHandle>>();
+  /** Models that read images: loaded in the runtime, and known here only so that they can be unloaded. */
+  #vision = new Set<string>();
   #pairs = new Map<string, string>();
   #lastDraft: string | undefined;
   #clock = 0;
 
+  readonly #config: RuntimeConfig;
+
   constructor(
     private readonly runtime: RuntimeClient,
-    private readonly config: RuntimeConfig,
     private readonly cacheDir: string | undefined,
-    private readonly onEvicted: (modelId: string) => void,
-  ) {}
+  ) {
+    this.#config = runtime.config;
+  }
 
   get size(): number {
     return this.#models.size;
@@ -99,7 +104,7 @@ export class ModelStore {
 
   /** False when no such model is known: nothing is asked of the runtime then. */
   async unload(id: string): Promise<boolean> {
-    if (!this.#models.has(id)) return false;
+    if (!this.#models.has(id) && !this.#vision.has(id)) return false;
     await this.runtime.call('unload_model', { model_id: id }, 'RuntimeError');
     this.#forget(id);
     return true;
@@ -109,7 +114,11 @@ export class ModelStore {
     if (this.#lastDraft !== undefined) await this.unload(this.#lastDraft);
   }
 
-  /** A vision model answers to unload() and is left out of everything else. */
+  addVision(id: string): void {
+    this.#vision.add(id);
+  }
+
+  /** Remembers that one may draft for the other. */
   pair(report: CompatibilityReport, primary: string, draft: string): void {
     if (report.compatible) this.#pairs.set(primary, draft);
   }
@@ -118,6 +127,7 @@ export class ModelStore {
   clear(): string[] {
     const ids = [...this.#models.keys()];
     this.#models.clear();
+    this.#vision.clear();
     this.#pairs.clear();
     this.#lastDraft = undefined;
     return ids;
@@ -128,8 +138,8 @@ export class ModelStore {
     models.sort((a, b) => b.lastAccess - a.lastAccess);
     return {
       loadedModels: this.size,
-      maxModels: this.config.model.max_loaded_models,
-      cacheEnabled: this.config.model.memory_cache?.enabled ?? false,
+      maxModels: this.#config.model.max_loaded_models,
+      cacheEnabled: this.#config.model.memory_cache?.enabled ?? false,
       models,
     };
   }
@@ -148,13 +158,13 @@ export class ModelStore {
       this.#params(descriptor, options),
       'ModelLoadError',
       {
-        timeoutMs: Math.max(LOAD_TIMEOUT_MS, this.config.json_rpc.default_timeout_ms),
+        timeoutMs: Math.max(LOAD_TIMEOUT_MS, this.#config.json_rpc.default_timeout_ms),
       },
     )) as LoadReply;
     const handle: ModelHandle = {
       descriptor,
       state: stateOf(reply.state),
-      contextLength: reply.context_length ?? this.config.model.default_context_length,
+      contextLength: reply.context_length ?? this.#config.model.default_context_length,
       metadata: {
         parameterCount: reply.parameter_count,
         dtype: reply.dtype,
@@ -173,26 +183,30 @@ export class ModelStore {
   }
 
   #params(descriptor: ModelDescriptor, options: LoadModelOptions): Record<string, unknown> {
-    const local = options['localPath'] ?? descriptor.path;
     const { quantization } = options;
     return defined({
       model_id: descriptor.id,
       draft: options.draft ?? false,
       revision: options.revision,
       quantization: quantization === 'none' ? undefined : quantization,
-      local_path: local ?? (this.cacheDir === undefined ? undefined : join(this.cacheDir, descriptor.id)),
+      local_path: options['localPath'] ?? descriptor.path ?? this.#cached(descriptor.id),
       context_length: options['contextLength'] ?? options['context_length'],
       trust_remote_code: options.trustRemoteCode,
     });
   }
 
+  #cached(id: string): string | undefined {
+    const folder = this.cacheDir === undefined ? undefined : join(this.cacheDir, id);
+    return folder !== undefined && existsSync(folder) ? folder : undefined;
+  }
+
   async #makeRoom(id: string): Promise<void> {
-    const { max_loaded_models: max, memory_cache: cache } = this.config.model;
+    const { max_loaded_models: max, memory_cache: cache } = this.#config.model;
     const others = () => this.#models.size + this.#loading.size - 1;
     const keep = cache?.enabled ? Math.min(cache.max_cached_models, max || Infinity) : Infinity;
     while (this.#models.size > 0 && others() >= keep) {
       const oldest = [...this.#models].reduce((a, b) => (b[1].lastAccess < a[1].lastAccess ? b : a))[0];
-      if (await this.unload(oldest)) this.onEvicted(oldest);
+      if (await this.unload(oldest)) this.runtime.observer.modelUnloaded(oldest);
     }
     if (max === 0 || others() < max) return;
     throw new EngineClientError(
@@ -203,6 +217,7 @@ export class ModelStore {
 
   #forget(id: string): void {
     this.#models.delete(id);
+    this.#vision.delete(id);
     for (const [primary, draft] of this.#pairs)
       if (primary === id || draft === id) this.#pairs.delete(primary);
     if (this.#lastDraft === id) this.#lastDraft = undefined;

@@ -1,10 +1,13 @@
 /** Models that read images: loading and generating. */
 import { EngineClientError } from '../api/errors.js';
+import type { VisionModelResponse } from '../generated/types.js';
 import type { CreateGeneratorOptions } from '../types/engine.js';
+import type { GeneratorChunk, GeneratorParams } from '../types/generators.js';
 import type {
   LoadVisionModelOptions,
   VisionGeneratorChunk,
   VisionGeneratorParams,
+  VisionModelDescriptor,
   VisionModelHandle,
 } from '../types/vision.js';
 import { encodeImage } from '../utils/image-encoding.js';
@@ -12,14 +15,24 @@ import { promptText, toRpcParams } from './generate-params.js';
 import { type GenerationContext, runStream } from './generator.js';
 import type { RuntimeClient } from './runtime-client.js';
 
-interface VisionReply {
-  model_id?: string;
-  state?: string;
-  context_length?: number;
-  processor_type?: string;
-  image_size?: number | null;
-  quantization?: string | null;
-  dtype?: string;
+/** Where a model does not tell it. */
+const DEFAULT_IMAGE_SIZE = 224;
+
+function descriptorOf(
+  { model, preprocessing }: LoadVisionModelOptions,
+  { model_id: id, image_size: imageSize }: VisionModelResponse,
+): VisionModelDescriptor {
+  const descriptor: VisionModelDescriptor = {
+    id: id ?? model,
+    source: model.startsWith('/') ? 'local' : 'huggingface',
+    path: model,
+    modality: 'vision',
+    family: 'mlx-vlm',
+    imageEncoder: 'clip',
+    maxImageSize: imageSize || DEFAULT_IMAGE_SIZE,
+  };
+  if (preprocessing === undefined) return descriptor;
+  return { ...descriptor, imagePreprocessing: preprocessing } as VisionModelDescriptor;
 }
 
 export async function loadVision(
@@ -33,26 +46,11 @@ export async function loadVision(
     quantization: bits === undefined ? null : `int${bits}`,
     local_path: null,
   };
-  const reply = (await runtime.call('load_vision_model', params, 'ModelLoadError')) as VisionReply;
+  const reply = (await runtime.call('load_vision_model', params, 'ModelLoadError')) as VisionModelResponse;
   return {
-    descriptor: {
-      id: reply.model_id ?? options.model,
-      source: options.model.startsWith('/') ? 'local' : 'huggingface',
-      path: options.model,
-      modality: 'vision',
-      family: 'mlx-vlm',
-      imageEncoder: 'clip',
-      maxImageSize: reply.image_size || 224,
-      ...(options.preprocessing === undefined
-        ? {}
-        : {
-            imagePreprocessing: options.preprocessing as NonNullable<
-              VisionModelHandle['descriptor']['imagePreprocessing']
-            >,
-          }),
-    },
-    state: reply.state === 'ready' || reply.state === 'loading' ? reply.state : 'failed',
-    contextLength: reply.context_length ?? runtime.config.model.default_context_length,
+    descriptor: descriptorOf(options, reply),
+    state: reply.state === 'error' ? 'failed' : reply.state,
+    contextLength: reply.context_length,
     metadata: {
       supportedFormats: ['png', 'jpg', 'jpeg', 'webp'],
       maxBatchSize: 1,
@@ -64,61 +62,52 @@ export async function loadVision(
 }
 
 async function onlyImage(image: VisionGeneratorParams['image']): Promise<string> {
-  const images = Array.isArray(image) ? image : [image];
-  const [first] = images;
+  const [first, ...more] = Array.isArray(image) ? image : [image];
   if (first === undefined) {
     throw new EngineClientError('RuntimeError', 'At least one image is required for vision generation');
   }
-  if (images.length > 1) {
-    throw new EngineClientError(
-      'RuntimeError',
-      'Multi-image generation not yet supported. Use single image.',
-    );
+  if (more.length > 0) {
+    const text = 'Multi-image generation not yet supported. Use single image.';
+    throw new EngineClientError('RuntimeError', text);
   }
   try {
     return await encodeImage(first);
   } catch (error) {
-    throw new EngineClientError(
-      'GenerationError',
-      error instanceof Error ? error.message : 'Image encoding failed',
-    );
+    const text = error instanceof Error ? error.message : 'Image encoding failed';
+    throw new EngineClientError('GenerationError', text);
   }
+}
+
+function toVisionChunk(chunk: Exclude<GeneratorChunk, { type: 'error' }>): VisionGeneratorChunk {
+  if (chunk.type === 'metadata') {
+    return { type: 'metadata', stats: { ...chunk.stats, totalTime: chunk.stats.totalTime ?? 0 } };
+  }
+  const { token, logprob } = chunk;
+  return { type: 'token', token, ...(logprob === undefined ? {} : { logprob }) };
 }
 
 /** Unlike text generation, a failure is thrown. */
 export async function* generateVision(
   context: GenerationContext,
-  params: VisionGeneratorParams,
-  options: CreateGeneratorOptions,
+  { image, visionConfig: _config, ...text }: VisionGeneratorParams,
+  options: CreateGeneratorOptions = {},
 ): AsyncGenerator<VisionGeneratorChunk, void> {
-  const image = await onlyImage(params.image);
-  const { image: _image, visionConfig: _config, ...text } = params;
-  const call = {
+  const call = async () => ({
     method: 'generate_with_image',
-    modelId: params.model,
-    prompt: promptText(params.prompt),
-    params: (streamId: string) => ({
-      ...toRpcParams(text, streamId),
-      image,
-      max_tokens: params.maxTokens ?? 100,
-      temperature: params.temperature ?? 0,
-      top_p: params.topP ?? 1,
-    }),
-  };
+    modelId: text.model,
+    prompt: promptText(text.prompt),
+    params: {
+      max_tokens: 100,
+      temperature: 0,
+      top_p: 1,
+      ...toRpcParams(text as GeneratorParams, options),
+      image: await onlyImage(image),
+    },
+  });
   const streamId = options.streamId ?? `vision-${Date.now()}-${Math.random().toString(36).slice(2)}`;
   for await (const chunk of runStream(context, call, { ...options, streamId })) {
-    if (chunk.type === 'error') {
-      if (options.signal?.aborted) throw new EngineClientError('Cancelled', 'Vision generation cancelled');
-      throw new EngineClientError('GenerationError', chunk.error.message, chunk.error.details);
-    }
-    if (chunk.type === 'metadata') {
-      yield { type: 'metadata', stats: { ...chunk.stats, totalTime: chunk.stats.totalTime ?? 0 } };
-    } else {
-      yield {
-        type: 'token',
-        token: chunk.token,
-        ...(chunk.logprob === undefined ? {} : { logprob: chunk.logprob }),
-      };
-    }
+    if (chunk.type !== 'error') yield toVisionChunk(chunk);
+    else if (options.signal?.aborted) throw new EngineClientError('Cancelled', 'Vision generation cancelled');
+    else throw new EngineClientError('GenerationError', chunk.error.message, chunk.error.details);
   }
 }

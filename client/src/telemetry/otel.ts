@@ -1,9 +1,10 @@
 /** Metrics in OpenTelemetry's form, exported for Prometheus at :9464/metrics. */
 import type { Counter, Histogram, Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { AggregationType, MeterProvider } from '@opentelemetry/sdk-metrics';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Logger } from 'pino';
 import type { TelemetryHooks } from '../types/engine.js';
+import type { RuntimeHooks } from './hooks.js';
 
 export interface TelemetryConfig {
   enabled: boolean;
@@ -31,42 +32,42 @@ export interface KrServeMetrics {
   circuitBreakerStateChanges: Counter;
 }
 
-/** [metric, instrument, kind, unit, what it counts] */
-const INSTRUMENTS = [
-  ['modelsLoaded', 'kr_serve_models_loaded_total', 'counter', '1', 'Models loaded'],
-  ['modelsUnloaded', 'kr_serve_models_unloaded_total', 'counter', '1', 'Models unloaded'],
-  ['modelLoadDuration', 'kr_serve_model_load_duration_ms', 'histogram', 'ms', 'Time to load a model'],
-  ['tokensGenerated', 'kr_serve_tokens_generated_total', 'counter', '1', 'Tokens generated'],
-  ['generationDuration', 'kr_serve_generation_duration_ms', 'histogram', 'ms', 'Time of a generation'],
-  ['generationErrors', 'kr_serve_generation_errors_total', 'counter', '1', 'Generations that failed'],
-  ['ipcRequestsTotal', 'kr_serve_ipc_requests_total', 'counter', '1', 'Calls of the runtime'],
-  ['ipcRequestDuration', 'kr_serve_ipc_request_duration_ms', 'histogram', 'ms', 'Time of a call'],
-  ['ipcRequestsInFlight', 'kr_serve_ipc_requests_in_flight', 'counter', '1', 'Calls under way'],
-  ['batchOperationsTotal', 'kr_serve_batch_operations_total', 'counter', '1', 'Batches sent'],
-  ['batchSizeHistogram', 'kr_serve_batch_size', 'histogram', '1', 'Requests in a batch'],
-  ['batchEfficiency', 'kr_serve_batch_efficiency', 'histogram', '1', 'Requests a call'],
-  ['errorsTotal', 'kr_serve_errors_total', 'counter', '1', 'Errors by code'],
-  ['retryAttemptsTotal', 'kr_serve_retry_attempts_total', 'counter', '1', 'Calls tried again'],
-  [
-    'circuitBreakerStateChanges',
-    'kr_serve_circuit_breaker_state_changes_total',
-    'counter',
-    '1',
-    'Changes of the circuit breaker',
-  ],
-] as const;
-
-const BUCKETS = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
+/** The name of later versions. */
+export type MlxServingMetrics = KrServeMetrics;
 
 function makeMetrics(meter: Meter): KrServeMetrics {
-  const made = INSTRUMENTS.map(([key, name, kind, unit, description]) => {
-    const options = { unit, description };
-    return [
-      key,
-      kind === 'counter' ? meter.createCounter(name, options) : meter.createHistogram(name, options),
-    ];
-  });
-  return Object.fromEntries(made) as unknown as KrServeMetrics;
+  const counter = (name: string, description: string) =>
+    meter.createCounter(name, { unit: '1', description });
+  const histogram = (name: string, unit: string, description: string) =>
+    meter.createHistogram(name, { unit, description });
+  return {
+    modelsLoaded: counter('kr_serve_models_loaded_total', 'Models loaded'),
+    modelsUnloaded: counter('kr_serve_models_unloaded_total', 'Models unloaded'),
+    modelLoadDuration: histogram('kr_serve_model_load_duration_ms', 'ms', 'Time to load a model'),
+    tokensGenerated: counter('kr_serve_tokens_generated_total', 'Tokens generated'),
+    generationDuration: histogram('kr_serve_generation_duration_ms', 'ms', 'Time of a generation'),
+    generationErrors: counter('kr_serve_generation_errors_total', 'Generations that failed'),
+    ipcRequestsTotal: counter('kr_serve_ipc_requests_total', 'Calls of the runtime'),
+    ipcRequestDuration: histogram('kr_serve_ipc_request_duration_ms', 'ms', 'Time of a call'),
+    // Goes down too, which a counter may not.
+    ipcRequestsInFlight: meter.createUpDownCounter('kr_serve_ipc_requests_in_flight', {
+      unit: '1',
+      description: 'Calls under way',
+    }),
+    batchOperationsTotal: counter('kr_serve_batch_operations_total', 'Batches sent'),
+    batchSizeHistogram: histogram('kr_serve_batch_size', '1', 'Requests in a batch'),
+    batchEfficiency: histogram(
+      'kr_serve_batch_efficiency',
+      '1',
+      'Requests in a batch, of those it could hold',
+    ),
+    errorsTotal: counter('kr_serve_errors_total', 'Errors by code'),
+    retryAttemptsTotal: counter('kr_serve_retry_attempts_total', 'Calls tried again'),
+    circuitBreakerStateChanges: counter(
+      'kr_serve_circuit_breaker_state_changes_total',
+      'Changes of the circuit breaker',
+    ),
+  };
 }
 
 export class TelemetryManager {
@@ -86,11 +87,7 @@ export class TelemetryManager {
       return;
     }
     const exporter = new PrometheusExporter({ port, preventServerStart: true });
-    const view = {
-      aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: BUCKETS } },
-      instrumentName: '*_ms',
-    } as const;
-    const provider = new MeterProvider({ readers: [exporter], views: [view] });
+    const provider = new MeterProvider({ readers: [exporter] });
     await exporter.startServer();
     this.#provider = provider;
     this.#metrics = makeMetrics(provider.getMeter(serviceName, '0.2.0'));
@@ -118,21 +115,35 @@ export function getMetrics(manager: TelemetryManager): KrServeMetrics | undefine
 }
 
 /** Tokens are counted where they are generated, once. */
-function makeHooks(metrics: KrServeMetrics): TelemetryHooks {
+function makeHooks(metrics: KrServeMetrics): RuntimeHooks {
+  const labels = (modelId: string | undefined) => ({ model: modelId ?? 'unknown' });
   return {
     onModelLoaded: ({ descriptor, draft }) => {
-      metrics.modelsLoaded.add(1, { model: descriptor.id, type: draft ? 'draft' : 'primary' });
+      metrics.modelsLoaded.add(1, { ...labels(descriptor.id), type: draft ? 'draft' : 'primary' });
     },
-    onTokenGenerated: (_token, stats) =>
-      metrics.tokensGenerated.add(1, { model: stats.modelId ?? 'unknown' }),
-    onGenerationCompleted: (stats) => {
-      metrics.generationDuration.record((stats.totalTime ?? 0) * 1000, { model: stats.modelId ?? 'unknown' });
+    onModelLoadTimed: (modelId, durationMs) => metrics.modelLoadDuration.record(durationMs, labels(modelId)),
+    onModelUnloaded: (modelId) => metrics.modelsUnloaded.add(1, labels(modelId)),
+    onTokenGenerated: (_token, { modelId }) => metrics.tokensGenerated.add(1, labels(modelId)),
+    onGenerationCompleted: ({ totalTime = 0, modelId }) => {
+      metrics.generationDuration.record(totalTime * 1000, labels(modelId));
     },
-    onError: ({ code, details }) => {
-      metrics.errorsTotal.add(1, { code: code ?? 'UnknownError', type: 'Error' });
-      if (code !== 'GenerationError') return;
-      metrics.generationErrors.add(1, { model: String(details?.['model_id'] ?? 'unknown') });
+    onGenerationFailed: (modelId) => metrics.generationErrors.add(1, labels(modelId)),
+    onError: ({ code = 'UnknownError' }) => metrics.errorsTotal.add(1, { code, type: 'Error' }),
+    onCallStarted: (method) => {
+      metrics.ipcRequestsTotal.add(1, { method });
+      metrics.ipcRequestsInFlight.add(1);
     },
+    onCallEnded: (method, durationMs) => {
+      metrics.ipcRequestsInFlight.add(-1);
+      metrics.ipcRequestDuration.record(durationMs, { method });
+    },
+    onRetry: (method) => metrics.retryAttemptsTotal.add(1, { method }),
+    onBatchDispatched: ({ partitionKey, batchSize, targetBatchSize }) => {
+      metrics.batchOperationsTotal.add(1, { method: partitionKey });
+      metrics.batchSizeHistogram.record(batchSize, { method: partitionKey });
+      metrics.batchEfficiency.record(batchSize / targetBatchSize, { method: partitionKey });
+    },
+    onCircuitChanged: ({ previous, next }) => metrics.circuitBreakerStateChanges.add(1, { previous, next }),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Models that read images. */
-import type { GeneratorParams, ModelDescriptor, ModelHandle } from '../generated/types.js';
+import type { ModelDescriptor, ModelHandle } from '../generated/types.js';
+import type { GeneratorParams } from './generators.js';
 
 export type VisionModelFamily = 'llava' | 'qwen-vl' | 'phi-vision' | 'fuyu' | 'cogvlm';
 
