@@ -104,7 +104,7 @@ struct V {
   }
 };
 
-#include "kernels/avx512_vnni.inl"
+#include "kernels/avx512_decode.inl"
 #include "kernels/generic.inl"
 
 LinearKernels linear(const Matrix& w, Numerics numerics) {
