@@ -94,6 +94,7 @@ void print_json(const ModelInfo& info, double load_s, double bandwidth, const st
   const Json report = {{"model", info.name},
                        {"architecture", info.architecture},
                        {"kernels", info.kernels},
+                       {"weights", info.weights},
                        {"threads", info.threads},
                        {"parameters", info.parameter_count},
                        {"weight_bytes", info.weight_bytes},
@@ -105,9 +106,9 @@ void print_json(const ModelInfo& info, double load_s, double bandwidth, const st
 }
 
 void print_table(const ModelInfo& info, double load_s, double bandwidth, const std::vector<Row>& rows) {
-  fmt::print("{} ({}), {:.1f} M parameters, {:.1f} MB of weights, {} threads, {}\n", info.name, info.architecture,
-             static_cast<double>(info.parameter_count) / 1e6, static_cast<double>(info.weight_bytes) / 1e6,
-             info.threads, info.kernels);
+  fmt::print("{} ({}), {:.1f} M parameters, {:.1f} MB of weights, {} threads, {}, weights by {}\n", info.name,
+             info.architecture, static_cast<double>(info.parameter_count) / 1e6,
+             static_cast<double>(info.weight_bytes) / 1e6, info.threads, info.kernels, info.weights);
   fmt::print("loaded in {:.3f} s; this machine reads {:.1f} GB/s from memory with as many threads\n\n", load_s,
              bandwidth / 1e9);
   fmt::print("{:>8} {:>14} {:>14} {:>14} {:>12} {:>10}\n", "prompt", "first token", "prefill", "decode", "reads",

@@ -16,6 +16,13 @@ EngineFlags::EngineFlags(CLI::App& command) {
       ->check(CLI::IsMember({"f32", "default", "fast"}))
       ->capture_default_str()
       ->group("Engine");
+  command
+      .add_option("--weights", weights_,
+                  "map: read them in the mapped file; copy: copy them once to 2 MiB pages; auto: copy on AMD, map "
+                  "elsewhere.")
+      ->check(CLI::IsMember({"map", "copy", "auto"}))
+      ->capture_default_str()
+      ->group("Engine");
   command.add_option("--threads", options_.threads, "Threads that compute. Default one a core this process may use.")
       ->check(CLI::Range(0, 64))
       ->group("Engine");
@@ -34,6 +41,7 @@ EngineFlags::EngineFlags(CLI::App& command) {
 Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
   EngineOptions options = options_;
   MLXS_TRY(options.numerics, read_numerics(numerics_));
+  options.weights = weights_ == "map" ? Weights::map : weights_ == "copy" ? Weights::copy : Weights::automatic;
   options.kv_bytes = kv_megabytes_ * 1'000'000;
   Progress bar("loading " + model_dir_, quiet);
   options.progress = [&](double fraction, const std::string& stage) { bar.show(fraction, stage); };

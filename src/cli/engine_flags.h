@@ -21,6 +21,7 @@ class EngineFlags {
  private:
   std::string model_dir_;
   std::string numerics_ = "default";
+  std::string weights_ = "auto";
   EngineOptions options_;
   int64_t kv_megabytes_ = 0;
 };

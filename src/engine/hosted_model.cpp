@@ -35,11 +35,21 @@ kernels::Numerics cpu_numerics(Numerics numerics) {
   return kernels::Numerics::standard;
 }
 
+nn::WeightPlacement weight_placement(Weights weights) {
+  switch (weights) {
+    case Weights::automatic: return nn::WeightPlacement::automatic;
+    case Weights::map: return nn::WeightPlacement::map;
+    case Weights::copy: return nn::WeightPlacement::copy;
+  }
+  return nn::WeightPlacement::automatic;
+}
+
 // What computes, and how it is called in reports.
 struct Backend {
   std::unique_ptr<nn::Ops> ops;
   int threads = 0;
   std::string kernels;
+  std::string weights = "copy";  // of a GPU
 };
 
 // A GPU runs MLX's ops, a CPU ours.
@@ -54,9 +64,12 @@ Result<Backend> make_backend(const EngineOptions& options) {
   MLXS_TRY(const kernels::Kernels* kernels, kernels::choose_kernels_from_environment());
   backend.threads = options.threads > 0 ? options.threads : kernels::default_thread_count();
   backend.kernels = kernels->isa;
-  MLXS_TRY(
-      backend.ops,
-      nn::make_cpu_ops({.threads = backend.threads, .numerics = cpu_numerics(options.numerics), .kernels = kernels}));
+  const nn::WeightPlacement weights = nn::resolved(weight_placement(options.weights));
+  backend.weights = nn::to_string(weights);
+  MLXS_TRY(backend.ops, nn::make_cpu_ops({.threads = backend.threads,
+                                          .numerics = cpu_numerics(options.numerics),
+                                          .weights = weights,
+                                          .kernels = kernels}));
   return backend;
 }
 
@@ -110,7 +123,8 @@ ModelInfo describe(const World& world, const std::string& model_dir) {
           .context_tokens_max = world.budget.context_tokens_max,
           .vocabulary_size = static_cast<int32_t>(loaded.config.vocab_size),
           .threads = world.backend.threads,
-          .kernels = world.backend.kernels};
+          .kernels = world.backend.kernels,
+          .weights = world.backend.weights};
 }
 
 // One decode row through the whole model: pages are touched and primitives made before a user waits for them.

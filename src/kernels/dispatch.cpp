@@ -103,6 +103,14 @@ std::span<const Kernels* const> runnable_kernels() {
   return tables;
 }
 
+bool gains_by_large_pages() {
+#if MLXS_KERNELS_X86
+  return __builtin_cpu_is("amd") != 0;
+#else
+  return false;
+#endif
+}
+
 Result<const Kernels*> choose_kernels(std::string_view isa) {
   if (isa.empty()) return runnable_kernels().back();
   for (const Kernels* table : runnable_kernels()) {

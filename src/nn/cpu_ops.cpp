@@ -65,13 +65,14 @@ AttentionCall call_of(const AttentionSpec& spec, const KvView& kv, std::shared_p
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(const kernels::Kernels& kernels, int threads, kernels::Numerics numerics)
+  CpuOps(const kernels::Kernels& kernels, int threads, kernels::Numerics numerics, WeightPlacement weights)
       : runtime_(std::make_shared<CpuRuntime>(kernels, threads)),
+        memory_(weights, runtime_->pool()),
         numerics_(numerics),
         stream_(mx::default_stream(mx::Device::cpu)) {}
 
   Linear make_linear(const LinearTensors& tensors) override {
-    return std::make_shared<CpuLinear>(tensors, runtime_->kernels(), numerics_);
+    return std::make_shared<CpuLinear>(tensors, memory_, runtime_->kernels(), numerics_);
   }
 
   Norm make_norm(const format::Tensor& weight, float eps, float weight_offset) override {
@@ -221,6 +222,7 @@ class CpuOps final : public Ops {
   }
 
   std::shared_ptr<CpuRuntime> runtime_;  // shared with primitives that may still wait for evaluation
+  WeightMemory memory_;
   kernels::Numerics numerics_;
   mx::Stream stream_;
   std::shared_ptr<kernels::ErrorSlot> errors_ = std::make_shared<kernels::ErrorSlot>();
@@ -240,7 +242,7 @@ Result<std::unique_ptr<Ops>> make_cpu_ops(const CpuOptions& options) {
     MLXS_TRY(table, kernels::choose_kernels_from_environment());
   }
   const int threads = options.threads > 0 ? options.threads : kernels::default_thread_count();
-  return std::unique_ptr<Ops>(std::make_unique<CpuOps>(*table, threads, options.numerics));
+  return std::unique_ptr<Ops>(std::make_unique<CpuOps>(*table, threads, options.numerics, resolved(options.weights)));
 }
 
 }  // namespace mlxserving::nn

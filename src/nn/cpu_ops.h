@@ -6,12 +6,14 @@
 #include "kernels/kernels.h"
 #include "mlxserving/error.h"
 #include "nn/ops.h"
+#include "nn/weight_memory.h"
 
 namespace mlxserving::nn {
 
 struct CpuOptions {
   int threads = 0;  // 0: kernels::default_thread_count()
   kernels::Numerics numerics = kernels::Numerics::standard;
+  WeightPlacement weights = WeightPlacement::automatic;
   const kernels::Kernels* kernels = nullptr;  // null: what MLXS_FORCE_ISA names, or the best of this CPU
 };
 

@@ -61,6 +61,7 @@ class CpuRuntime {
   CpuRuntime(const kernels::Kernels& kernels, int threads) : kernels_(kernels), pool_(threads) {}
 
   const kernels::Kernels& kernels() const { return kernels_; }
+  kernels::ThreadPool& pool() { return pool_; }
 
   struct Output {
     const CpuLinear& w;

@@ -36,8 +36,7 @@ std::vector<float> floats_of(const format::Tensor& tensor, const kernels::Kernel
 
 kernels::Matrix matrix_of(const LinearTensors& tensors) {
   check(tensors.weight.shape.size() == 2, "a linear weight has two dimensions");
-  kernels::Matrix m{
-      .rows = tensors.weight.shape[0], .columns = tensors.weight.shape[1], .weight = data_of(tensors.weight)};
+  kernels::Matrix m{.rows = tensors.weight.shape[0], .columns = tensors.weight.shape[1]};
   if (!tensors.quantization) {
     m.type = float_of(tensors.weight.dtype);
     return m;
@@ -48,22 +47,26 @@ kernels::Matrix matrix_of(const LinearTensors& tensors) {
   m.bits = spec.bits;
   m.group_size = spec.group_size;
   m.columns = m.columns * 32 / spec.bits;
-  m.scales = data_of(*tensors.scales);
   check(m.columns % m.group_size == 0, "groups divide a row");
   if (spec.mode != format::QuantMode::affine) return m;
   check(tensors.biases.has_value(), "affine weights have biases");
   check(tensors.biases->dtype == tensors.scales->dtype, "scales and biases have one type");
   m.type = float_of(tensors.scales->dtype);
-  m.biases = data_of(*tensors.biases);
   return m;
 }
 
 }  // namespace
 
-CpuLinear::CpuLinear(const LinearTensors& tensors, const kernels::Kernels& kernels, kernels::Numerics numerics)
-    : tensors_(tensors), matrix_(matrix_of(tensors_)), kernels_(kernels.linear(matrix_, numerics)) {
-  if (!tensors_.bias) return;
-  bias_ = floats_of(*tensors_.bias, kernels);
+CpuLinear::CpuLinear(const LinearTensors& tensors, WeightMemory& memory, const kernels::Kernels& kernels,
+                     kernels::Numerics numerics)
+    : weight_(memory.keep(tensors.weight)), matrix_(matrix_of(tensors)), kernels_(kernels.linear(matrix_, numerics)) {
+  if (tensors.scales) scales_ = memory.keep(*tensors.scales);
+  if (tensors.biases) biases_ = memory.keep(*tensors.biases);
+  matrix_.weight = weight_.data;
+  matrix_.scales = scales_.data;
+  matrix_.biases = biases_.data;
+  if (!tensors.bias) return;
+  bias_ = floats_of(*tensors.bias, kernels);
   check(static_cast<int64_t>(bias_.size()) == matrix_.rows, "a bias for each row");
   matrix_.bias = bias_.data();
 }

@@ -1,4 +1,4 @@
-// Weights for the CPU kernels: views of the file's bytes, and what little is converted at load.
+// Weights for the CPU kernels: the file's bytes, in place or copied, and what little is converted at load.
 #pragma once
 
 #include <memory>
@@ -6,18 +6,22 @@
 
 #include "kernels/kernels.h"
 #include "nn/ops.h"
+#include "nn/weight_memory.h"
 
 namespace mlxserving::nn {
 
 class CpuLinear final : public LinearWeights {
  public:
-  CpuLinear(const LinearTensors& tensors, const kernels::Kernels& kernels, kernels::Numerics numerics);
+  CpuLinear(const LinearTensors& tensors, WeightMemory& memory, const kernels::Kernels& kernels,
+            kernels::Numerics numerics);
 
   const kernels::Matrix& matrix() const { return matrix_; }
   const kernels::LinearKernels& kernels() const { return kernels_; }
 
  private:
-  LinearTensors tensors_;  // keeps the bytes alive
+  KeptBytes weight_;
+  KeptBytes scales_;
+  KeptBytes biases_;
   std::vector<float> bias_;
   kernels::Matrix matrix_;
   kernels::LinearKernels kernels_;
