@@ -1,5 +1,5 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo build test test-sanitized test-client test-long lint format clean
+.PHONY: demo build test test-sanitized test-client test-long bench-peers lint format clean
 
 MODEL := build/models/SmolLM2-135M-Instruct
 BINARY := build/release/src/cli/mlx-serving
@@ -35,6 +35,13 @@ test-client:
 # Full differential and parity runs: hours.
 test-long: test test-sanitized
 	scripts/test-long
+
+# Our speed beside llama.cpp's and the machine's limits: ten minutes on a quiet machine.
+bench-peers:
+	scripts/bootstrap --tests
+	@cmake --preset release --log-level=WARNING
+	cmake --build --preset release --target model_speed
+	build/venv/bin/python bench/peers/peers.py
 
 lint:
 	scripts/bootstrap --lint

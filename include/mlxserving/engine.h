@@ -61,6 +61,7 @@ struct ModelInfo {
   std::string name;          // the folder's
   std::string architecture;  // config.json's model_type
   int64_t parameter_count = 0;
+  int64_t layer_parameter_count = 0;  // without embedding and head
   int64_t weight_bytes = 0;
   int64_t bytes_per_token = 0;     // weights read to decode one token: embeddings count once
   int64_t kv_bytes = 0;            // of all pools

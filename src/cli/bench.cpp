@@ -10,9 +10,9 @@
 #include "cli/command.h"
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
-#include "cli/read_bandwidth.h"
 #include "core/json.h"
 #include "core/result.h"
+#include "kernels/machine_limits.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -33,8 +33,30 @@ struct Row {
   double first_token_ms = 0;
   double prefill_tokens_per_second = 0;
   double decode_tokens_per_second = 0;
-  double bytes_per_second = 0;  // weights and KV read while decoding
+  double bytes_per_second = 0;       // weights and KV read while decoding
+  double operations_per_second = 0;  // of the layers' products, while prefilling
 };
+
+// What the machine allows: reading for decode, multiplying for prefill.
+struct Limits {
+  kernels::ReadBandwidth read;
+  kernels::MultiplyPeak multiply;  // of the unit that the model's prefill runs on; 0: not measured on this machine
+};
+
+// Activations of 15 bits take two instructions of 8.
+Limits measure_limits(const ModelInfo& info, Numerics numerics) {
+  Limits limits{.read = kernels::read_bandwidth(info.threads), .multiply = {}};
+  std::string wanted = "f32 fma";
+  if (numerics != Numerics::f32 && info.kernels == "avx512") wanted = "int8 vpdpbusd";
+  if (numerics != Numerics::f32 && info.kernels == "amx") wanted = "bf16 amx";
+  for (const auto& peak : kernels::multiply_peaks(info.threads)) {
+    if (peak.unit == wanted) limits.multiply = peak;
+  }
+  if (wanted == "int8 vpdpbusd" && numerics == Numerics::standard) {
+    limits.multiply = {"15-bit vpdpbusd", limits.multiply.operations_per_second / 2};
+  }
+  return limits;
+}
 
 // Random tokens of the vocabulary's middle, where ordinary words live; the same for every run.
 std::vector<int32_t> random_prompt(int32_t length, int32_t vocabulary_size) {
@@ -78,18 +100,24 @@ Result<Row> measure(Engine& engine, int32_t prompt_tokens, const Options& option
   const double bytes =
       static_cast<double>(info.bytes_per_token) + context * static_cast<double>(info.kv_bytes_per_token);
   row.bytes_per_second = row.decode_tokens_per_second * bytes;
+  row.operations_per_second = row.prefill_tokens_per_second * 2 * static_cast<double>(info.layer_parameter_count);
   return row;
 }
 
-void print_json(const ModelInfo& info, double load_s, double bandwidth, const std::vector<Row>& rows) {
+void print_json(const ModelInfo& info, double load_s, const Limits& limits, const std::vector<Row>& rows) {
   Json results = Json::array();
   for (const Row& row : rows) {
-    results.push_back({{"prompt_tokens", row.prompt_tokens},
-                       {"first_token_ms", row.first_token_ms},
-                       {"prefill_tokens_per_second", row.prefill_tokens_per_second},
-                       {"decode_tokens_per_second", row.decode_tokens_per_second},
-                       {"decode_bytes_per_second", row.bytes_per_second},
-                       {"read_bandwidth_share", row.bytes_per_second / bandwidth}});
+    Json result = {{"prompt_tokens", row.prompt_tokens},
+                   {"first_token_ms", row.first_token_ms},
+                   {"prefill_tokens_per_second", row.prefill_tokens_per_second},
+                   {"prefill_operations_per_second", row.operations_per_second},
+                   {"decode_tokens_per_second", row.decode_tokens_per_second},
+                   {"decode_bytes_per_second", row.bytes_per_second},
+                   {"read_bandwidth_share", row.bytes_per_second / limits.read.bytes_per_second}};
+    if (limits.multiply.operations_per_second > 0) {
+      result["multiply_peak_share"] = row.operations_per_second / limits.multiply.operations_per_second;
+    }
+    results.push_back(std::move(result));
   }
   const Json report = {{"model", info.name},
                        {"architecture", info.architecture},
@@ -100,23 +128,29 @@ void print_json(const ModelInfo& info, double load_s, double bandwidth, const st
                        {"weight_bytes", info.weight_bytes},
                        {"bytes_per_token", info.bytes_per_token},
                        {"load_seconds", load_s},
-                       {"read_bandwidth_bytes_per_second", bandwidth},
+                       {"read_bandwidth_bytes_per_second", limits.read.bytes_per_second},
+                       {"read_streams", limits.read.streams},
+                       {"multiply_unit", limits.multiply.unit},
+                       {"multiply_peak_operations_per_second", limits.multiply.operations_per_second},
                        {"results", results}};
   std::cout << to_text(report, 2) << "\n";
 }
 
-void print_table(const ModelInfo& info, double load_s, double bandwidth, const std::vector<Row>& rows) {
+void print_table(const ModelInfo& info, double load_s, const Limits& limits, const std::vector<Row>& rows) {
   fmt::print("{} ({}), {:.1f} M parameters, {:.1f} MB of weights, {} threads, {}, weights by {}\n", info.name,
              info.architecture, static_cast<double>(info.parameter_count) / 1e6,
              static_cast<double>(info.weight_bytes) / 1e6, info.threads, info.kernels, info.weights);
-  fmt::print("loaded in {:.3f} s; this machine reads {:.1f} GB/s from memory with as many threads\n\n", load_s,
-             bandwidth / 1e9);
-  fmt::print("{:>8} {:>14} {:>14} {:>14} {:>12} {:>10}\n", "prompt", "first token", "prefill", "decode", "reads",
-             "of memory");
+  fmt::print("loaded in {:.3f} s; with as many threads this machine reads {:.1f} GB/s from memory", load_s,
+             limits.read.bytes_per_second / 1e9);
+  const double peak = limits.multiply.operations_per_second;
+  if (peak > 0) fmt::print(" and multiplies {:.0f} GFLOP/s ({})", peak / 1e9, limits.multiply.unit);
+  fmt::print("\n\n{:>8} {:>14} {:>14} {:>8} {:>14} {:>12} {:>10}\n", "prompt", "first token", "prefill", "of peak",
+             "decode", "reads", "of memory");
   for (const Row& row : rows) {
-    fmt::print("{:>8} {:>11.1f} ms {:>10.0f} t/s {:>10.1f} t/s {:>7.1f} GB/s {:>8.0f} %\n", row.prompt_tokens,
-               row.first_token_ms, row.prefill_tokens_per_second, row.decode_tokens_per_second,
-               row.bytes_per_second / 1e9, 100 * row.bytes_per_second / bandwidth);
+    const std::string share = peak > 0 ? fmt::format("{:.0f} %", 100 * row.operations_per_second / peak) : "-";
+    fmt::print("{:>8} {:>11.1f} ms {:>10.0f} t/s {:>8} {:>10.1f} t/s {:>7.1f} GB/s {:>8.0f} %\n", row.prompt_tokens,
+               row.first_token_ms, row.prefill_tokens_per_second, share, row.decode_tokens_per_second,
+               row.bytes_per_second / 1e9, 100 * row.bytes_per_second / limits.read.bytes_per_second);
   }
 }
 
@@ -125,12 +159,13 @@ Result<int> run_bench(const Options& options) {
   const auto begin = std::chrono::steady_clock::now();
   MLXS_TRY(const auto engine, options.engine.load(options.json));
   const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  const double bandwidth = read_bandwidth(engine->info().threads);
+  MLXS_TRY(const Numerics numerics, options.engine.numerics());
+  const Limits limits = measure_limits(engine->info(), numerics);
   std::vector<Row> rows;
   for (const int32_t prompt_tokens : options.prompt_tokens) {
     MLXS_TRY(rows.emplace_back(), measure(*engine, prompt_tokens, options, interrupt));
   }
-  (options.json ? print_json : print_table)(engine->info(), load_s, bandwidth, rows);
+  (options.json ? print_json : print_table)(engine->info(), load_s, limits, rows);
   return kExitOk;
 }
 

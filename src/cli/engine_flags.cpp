@@ -48,6 +48,8 @@ Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
   return Engine::load(model_dir_, options);
 }
 
+Result<Numerics> EngineFlags::numerics() const { return read_numerics(numerics_); }
+
 Result<Numerics> read_numerics(const std::string& name) {
   if (name == "f32") return Numerics::f32;
   if (name == "default") return Numerics::standard;

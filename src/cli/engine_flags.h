@@ -17,6 +17,7 @@ class EngineFlags {
   Result<std::unique_ptr<Engine>> load(bool quiet) const;
 
   const std::string& model_dir() const { return model_dir_; }
+  Result<Numerics> numerics() const;
 
  private:
   std::string model_dir_;

@@ -116,6 +116,7 @@ ModelInfo describe(const World& world, const std::string& model_dir) {
   return {.name = fs::path(model_dir).lexically_normal().filename().string(),
           .architecture = loaded.config.model_type,
           .parameter_count = loaded.sizes.parameters,
+          .layer_parameter_count = loaded.sizes.layer_parameters,
           .weight_bytes = loaded.sizes.weight_bytes,
           .bytes_per_token = loaded.sizes.decode_bytes,
           .kv_bytes = world.budget.bytes,

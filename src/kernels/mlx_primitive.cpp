@@ -4,6 +4,8 @@
 #include <mlx/backend/cpu/encoder.h>
 #include <mlx/primitives.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -15,6 +17,21 @@ namespace {
 
 namespace mx = mlx::core;
 
+std::atomic<int64_t> body_nanoseconds{0};
+
+// Adds its lifetime to body_nanoseconds.
+class Stopwatch {
+ public:
+  Stopwatch() = default;
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { body_nanoseconds.fetch_add((Clock::now() - begin_) / std::chrono::nanoseconds(1)); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin_ = Clock::now();
+};
+
 // What the stream's thread runs. Never throws.
 struct Task {
   std::function<void(const Buffers&)> body;
@@ -24,6 +41,7 @@ struct Task {
   std::vector<size_t> output_bytes;
 
   void operator()() const noexcept {
+    const Stopwatch stopwatch;
     if (errors->is_empty()) {
       try {
         return body(buffers);
@@ -68,6 +86,8 @@ class KernelPrimitive final : public mx::Primitive {
 };
 
 }  // namespace
+
+double primitive_seconds() { return static_cast<double>(body_nanoseconds.load()) * 1e-9; }
 
 void ErrorSlot::store(Error error) {
   const std::lock_guard lock(mutex_);

@@ -50,4 +50,7 @@ struct PrimitiveSpec {
 std::vector<mlx::core::array> make_primitive(PrimitiveSpec spec, std::vector<mlx::core::array> inputs,
                                              std::shared_ptr<ErrorSlot> errors, mlx::core::Stream stream);
 
+// Seconds that bodies of primitives have run in this process: what of a step is kernels, and what is around them.
+double primitive_seconds();
+
 }  // namespace mlxserving::kernels

@@ -36,6 +36,7 @@ struct ModelSizes {
   int64_t parameters = 0;         // weights as the architecture counts them, whatever their packing
   int64_t weight_bytes = 0;       // of the tensors in the files
   int64_t decode_bytes = 0;       // of those read to decode one token: of an embedding table that is no head only a row
+  int64_t layer_parameters = 0;   // without embedding and head: what every token of a prompt is multiplied by
   int64_t kv_elements_token = 0;  // keys and values that one token adds over all layers
 };
 

@@ -35,12 +35,14 @@ std::string supported() {
   return out;
 }
 
-ModelSizes sizes_of(const Weights& weights, const Decoder& decoder) {
+ModelSizes sizes_of(const Weights& weights, const Decoder& decoder, const format::ModelConfig& config) {
   const bool tied = decoder.lm_head == decoder.embed_tokens;
-  ModelSizes sizes{.parameters = weights.parameters(),
-                   .weight_bytes = weights.bytes(),
-                   .decode_bytes = weights.bytes() - (tied ? 0 : weights.bytes_of("model.embed_tokens")),
-                   .kv_elements_token = 0};
+  ModelSizes sizes{
+      .parameters = weights.parameters(),
+      .weight_bytes = weights.bytes(),
+      .decode_bytes = weights.bytes() - (tied ? 0 : weights.bytes_of("model.embed_tokens")),
+      .layer_parameters = weights.parameters() - (tied ? 1 : 2) * int64_t{config.vocab_size} * config.hidden_size,
+      .kv_elements_token = 0};
   for (const nn::KvLayer& layer : decoder.kv_layout.layers) {
     sizes.kv_elements_token += int64_t{2} * layer.kv_heads * layer.head_dim;
   }
@@ -71,7 +73,7 @@ Result<LoadedModel> load_model(const std::string& directory, nn::Ops& ops) {
   Weights weights(std::move(files), loaded.config, ops);
   Decoder decoder = architecture->read(loaded.config, weights, ops);
   MLXS_CHECKED(weights.finish());
-  loaded.sizes = sizes_of(weights, decoder);
+  loaded.sizes = sizes_of(weights, decoder, loaded.config);
   loaded.model = make_decoder(std::move(decoder), ops);
   return loaded;
 }
