@@ -17,7 +17,12 @@ ALLOWED = {
     "nn": ["core", "kernels", "format"],
     "models": ["core", "format", "nn"],
     "engine": ["core", "format", "text", "sampling", "scheduler", "kernels", "nn", "models"],
-    "cli": ["core", "format", "hub", "schema", "text", "sampling", "engine", "kernels", "nn", "models"],
+    "telemetry": ["core"],
+    "config": ["core", "schema"],
+    "net": ["core"],
+    "api": ["core", "schema", "sampling", "telemetry", "config"],
+    "cli": ["core", "format", "hub", "schema", "text", "sampling", "engine", "kernels", "nn", "models", "telemetry",
+            "config", "net", "api"],
 }
 MLX_FOLDERS = {"kernels", "nn", "models", "engine"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)

@@ -18,6 +18,7 @@ struct Row {
 
 constexpr Row kCommands[] = {
     {"run", "Chat with a model, or ask it once", declare_run},
+    {"runtime", "Serve programs over standard input and output: JSON-RPC 2.0, one message a line", declare_runtime},
     {"generate", "Answer one prompt; for scripts with --json", declare_generate},
     {"convert", "Make an MLX model directory from a GGUF file", declare_convert},
     {"quantize", "Write a model with its matrices in fewer bits", declare_quantize},
@@ -42,7 +43,7 @@ bool is_output_written() {
 int run(int argc, char** argv) {
   CLI::App app{"Serves language models in the MLX format: one binary, no Python.", "mlx-serving"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "0.1.0");
+  app.set_version_flag("--version", MLXS_VERSION);
   app.footer("Exit codes: 0 done, 1 the work failed, 2 wrong command line, 130 interrupted.");
   std::vector<std::pair<CLI::App*, Runner>> commands;
   for (const Row& row : kCommands) {

@@ -38,6 +38,17 @@ class BoundedQueue {
     if (listener_ && (closed_ || !items_.empty())) listener_();
   }
 
+  // Waits for room; false once closed.
+  bool push(T item) {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [&] { return closed_ || items_.size() < capacity_; });
+    if (closed_) return false;
+    items_.push_back(std::move(item));
+    ready_.notify_one();
+    if (listener_) listener_();
+    return true;
+  }
+
   // Takes the next item, or nothing if there is none now.
   std::optional<T> try_pop() {
     const std::lock_guard lock(mutex_);
@@ -64,6 +75,7 @@ class BoundedQueue {
     closed_ = true;
     ready_.notify_all();
     if (listener_) listener_();
+    room_.notify_all();
   }
 
   bool is_closed() const {
@@ -87,6 +99,7 @@ class BoundedQueue {
     if (items_.empty()) return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
+    room_.notify_one();
     return item;
   }
 
@@ -94,6 +107,7 @@ class BoundedQueue {
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::function<void()> listener_;
+  std::condition_variable room_;
   std::deque<T> items_;
   bool closed_ = false;
 };

@@ -122,6 +122,9 @@ constexpr Type kStopString = text(&kStopTexts).sized(0, 100);
 constexpr Type kTokenId = integer({0, 1'000'000}, &kTokenIdTexts);
 constexpr Type kIds = list_of(kTokenId);
 
+constexpr Type kStreamId = text().sized(1, 256);
+constexpr Type kCount = integer({0, kSafeInteger});
+
 constexpr Message kNoParams = {"NoParams", "Params of methods that take none.", {}, Extra::keep, Voice::runtime};
 
 constexpr Field kLoadModelFields[] = {
@@ -143,16 +146,18 @@ constexpr Field kUnloadModelFields[] = {
 constexpr Message kUnloadModelParams = {"UnloadModelParams", "unload_model", kUnloadModelFields, Extra::strip,
                                         Voice::runtime};
 
-constexpr Type kGuidanceSchemas[] = {kAnyMap, kText};
+constexpr Type kGuidanceSchemas[] = {kAnyMap, kText, kTexts};
 constexpr Field kGuidanceFields[] = {
-    {"mode", kText, optional, "\"json_schema\"", "json_schema or xml."},
-    {"schema", either(kGuidanceSchemas), required, nullptr, "A JSON Schema as object, or an XML schema as text."},
+    {"mode", kText, optional, "\"json_schema\"", "json_schema, xml, regex, choice, gbnf or lark."},
+    {"schema", either(kGuidanceSchemas), required, nullptr,
+     "A JSON Schema as object; the texts of a choice as list; the XML schema or example, pattern or grammar as text."},
     {"model_id", kText, optional},
     {"temperature", kNumber, optional},
 };
 constexpr Message kGuidance = {"GuidanceParams", "What form the answer must have.", kGuidanceFields, Extra::strip,
                                Voice::runtime};
 
+constexpr const char* kPriorities[] = {"high", "normal", "low"};
 constexpr Field kGenerateFields[] = {
     {"model_id", kModelId, required},
     {"prompt", kPromptText, required, nullptr, "What the model reads first."},
@@ -171,6 +176,12 @@ constexpr Field kGenerateFields[] = {
     {"guidance", object(kGuidance), optional, nullptr, "What form the answer must have."},
     {"draft_model", kText, optional, nullptr, "Loaded model that drafts tokens for this request."},
     {"prompt_tokens", kIds, optional, nullptr, "The prompt's token ids; they replace the text."},
+    {"stream_id", kStreamId, optional, nullptr, "Names the stream in its notifications; made up when absent."},
+    {"raw", boolean(), optional, "true", "Give the prompt to the model as it is; false applies its chat template."},
+    {"priority", choice(kPriorities), optional, "\"normal\"", "Who goes first when the machine is short."},
+    {"timeout_ms", kCount, optional, nullptr, "From the request to its last event; 0 or absent: none."},
+    {"credit", integer({1, kSafeInteger}), optional, nullptr,
+     "Chunks that may be sent before stream.ack returns some; absent: any number."},
 };
 constexpr Message kGenerateParams = {"GenerateParams", "generate", kGenerateFields, Extra::keep, Voice::runtime, true};
 
@@ -178,6 +189,30 @@ constexpr Field kBatchGenerateFields[] = {
     {"requests", list_of(kAny, &kBatchTexts), required, nullptr, "Params of generate, each with its stream_id."}};
 constexpr Message kBatchGenerateParams = {"BatchGenerateParams", "batch_generate", kBatchGenerateFields, Extra::keep,
                                           Voice::runtime};
+
+constexpr Field kBatchGenerateParallelFields[] = {
+    {"requests", list_of(kAny, &kBatchTexts), required, nullptr, "Params of generate, each with its stream_id."},
+    {"batch_size", integer({1, kSafeInteger}), optional, "4", "Accepted for compatibility: batches form by themselves.",
+     nullptr, Effect::inert},
+};
+constexpr Message kBatchGenerateParallelParams = {"BatchGenerateParallelParams", "batch_generate_parallel",
+                                                  kBatchGenerateParallelFields, Extra::keep, Voice::runtime};
+
+constexpr Field kModelParamsFields[] = {{"model_id", kModelId, required}};
+constexpr Message kModelParams = {"ModelParams", "Params of methods that ask about one model.", kModelParamsFields,
+                                  Extra::strip, Voice::runtime};
+
+constexpr Field kShutdownParamsFields[] = {
+    {"timeout_ms", integer({0, kSafeInteger}), optional, "0",
+     "How long running requests may take to finish before they are cancelled."},
+};
+constexpr Message kShutdownParams = {"ShutdownParams", "shutdown", kShutdownParamsFields, Extra::strip, Voice::runtime};
+
+constexpr Field kStreamAckFields[] = {
+    {"stream_id", kStreamId, required},
+    {"count", kCount, required, nullptr, "Chunks that the client has taken since the last time."},
+};
+constexpr Message kStreamAckParams = {"StreamAckParams", "stream.ack", kStreamAckFields, Extra::strip, Voice::runtime};
 
 constexpr Field kTokenizeFields[] = {
     {"model_id", kModelId, required},
@@ -218,7 +253,7 @@ constexpr Field kGenerateWithImageFields[] = {
     {"max_tokens", kMaxTokens, defaulted, "100", knob_doc("max_tokens")},
     {"temperature", kSamplingTemperature, defaulted, "0", knob_doc("temperature")},
     {"top_p", kNucleus, defaulted, "1", knob_doc("top_p")},
-    {"stream_id", kText, optional},
+    {"stream_id", kStreamId, optional},
 };
 constexpr Message kGenerateWithImageParams = {"GenerateWithImageParams", "generate_with_image",
                                               kGenerateWithImageFields, Extra::keep, Voice::runtime};
@@ -334,9 +369,22 @@ constexpr Message kVisionModelResponse = {"VisionModelResponse", "load_vision_mo
 
 // ------------------------------------------------------------------------------------------------------ notifications
 
+constexpr Field kTopLogprobFields[] = {
+    {"token", kText, required},
+    {"token_id", kNonNegativeInteger, required},
+    {"logprob", kNumber, required},
+};
+constexpr Message kTopLogprob = {"TopLogprob", "A likely token at one position.", kTopLogprobFields};
+constexpr Type kTopLogprobType = object(kTopLogprob);
+
 constexpr Field kChunkFields[] = {
-    {"stream_id", kText, required}, {"token", kText, required},        {"token_id", kNonNegativeInteger, required},
-    {"logprob", kNumber, optional}, {"is_final", boolean(), required}, {"cumulative_text", kText, optional},
+    {"stream_id", kText, required},
+    {"token", kText, required},
+    {"token_id", kNonNegativeInteger, required},
+    {"logprob", kNumber, optional},
+    {"is_final", boolean(), required},
+    {"cumulative_text", kText, optional},
+    {"top_logprobs", list_of(kTopLogprobType), optional, nullptr, "Most likely first."},
 };
 constexpr Message kChunk = {"StreamChunkParams", "Params of stream.chunk.", kChunkFields};
 
@@ -351,8 +399,13 @@ constexpr Message kStats = {"StreamStatsParams", "Params of stream.stats.", kSta
 
 constexpr const char* kStreamEvents[] = {"completed", "error"};
 constexpr Field kEventFields[] = {
-    {"stream_id", kText, required},    {"event", choice(kStreamEvents), required}, {"error", kText, optional},
-    {"is_final", boolean(), required}, {"finish_reason", kText, optional},
+    {"stream_id", kText, required},
+    {"event", choice(kStreamEvents), required},
+    {"error", kText, optional},
+    {"is_final", boolean(), required},
+    {"finish_reason", kText, optional},
+    {"code", kText, optional, nullptr, "Of an error: what kind of fault it was."},
+    {"stats", object(kStats), optional, nullptr, "Of batch_generate_parallel, which sends no stream.stats."},
 };
 constexpr Message kEvent = {"StreamEventParams", "Params of stream.event, the last of a stream.", kEventFields};
 
@@ -381,6 +434,10 @@ constexpr const Message* kMessages[] = {
     &kGuidance,
     &kGenerateParams,
     &kBatchGenerateParams,
+    &kBatchGenerateParallelParams,
+    &kModelParams,
+    &kShutdownParams,
+    &kStreamAckParams,
     &kTokenizeParams,
     &kCheckDraftParams,
     &kBatchTokenizeParams,
@@ -401,6 +458,7 @@ constexpr const Message* kMessages[] = {
     &kDraftDetails,
     &kCheckDraftResponse,
     &kVisionModelResponse,
+    &kTopLogprob,
     &kChunk,
     &kStats,
     &kEvent,

@@ -377,7 +377,7 @@ export const UnloadModelParamsSchema = z
 export const GuidanceParamsSchema = z
   .object({
     "mode": z.string().optional(),
-    "schema": z.union([z.record(z.unknown()), z.string()]),
+    "schema": z.union([z.record(z.unknown()), z.string(), z.array(z.string())]),
     "model_id": z.string().optional(),
     "temperature": z.number().optional(),
   });
@@ -400,6 +400,11 @@ export const GenerateParamsSchema = z
     "guidance": GuidanceParamsSchema.optional(),
     "draft_model": z.string().optional(),
     "prompt_tokens": z.array(z.number().int()).optional(),
+    "stream_id": z.string().optional(),
+    "raw": z.boolean().optional(),
+    "priority": z.enum(["high", "normal", "low"]).optional(),
+    "timeout_ms": z.number().int().optional(),
+    "credit": z.number().int().optional(),
     "top_k": z.number().int().nullable().optional(),
     "min_p": z.number().optional(),
     "typical_p": z.number().optional(),
@@ -427,6 +432,33 @@ export const BatchGenerateParamsSchema = z
     "requests": z.array(z.unknown()),
   })
   .passthrough();
+
+/** batch_generate_parallel */
+export const BatchGenerateParallelParamsSchema = z
+  .object({
+    "requests": z.array(z.unknown()),
+    "batch_size": z.number().int().optional(),
+  })
+  .passthrough();
+
+/** Params of methods that ask about one model. */
+export const ModelParamsSchema = z
+  .object({
+    "model_id": z.string(),
+  });
+
+/** shutdown */
+export const ShutdownParamsSchema = z
+  .object({
+    "timeout_ms": z.number().int().optional(),
+  });
+
+/** stream.ack */
+export const StreamAckParamsSchema = z
+  .object({
+    "stream_id": z.string(),
+    "count": z.number().int(),
+  });
 
 /** tokenize */
 export const TokenizeParamsSchema = z
@@ -604,6 +636,14 @@ export const VisionModelResponseSchema = z
     "is_vision_model": z.boolean().optional(),
   });
 
+/** A likely token at one position. */
+export const TopLogprobSchema = z
+  .object({
+    "token": z.string(),
+    "token_id": NonNegativeInteger,
+    "logprob": z.number(),
+  });
+
 /** Params of stream.chunk. */
 export const StreamChunkParamsSchema = z
   .object({
@@ -613,6 +653,7 @@ export const StreamChunkParamsSchema = z
     "logprob": z.number().optional(),
     "is_final": z.boolean(),
     "cumulative_text": z.string().optional(),
+    "top_logprobs": z.array(TopLogprobSchema).optional(),
   });
 
 /** Params of stream.stats. */
@@ -633,6 +674,8 @@ export const StreamEventParamsSchema = z
     "error": z.string().optional(),
     "is_final": z.boolean(),
     "finish_reason": z.string().optional(),
+    "code": z.string().optional(),
+    "stats": StreamStatsParamsSchema.optional(),
   });
 
 /** A token. */

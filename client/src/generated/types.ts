@@ -388,10 +388,10 @@ export interface UnloadModelParams {
 
 /** What form the answer must have. */
 export interface GuidanceParams {
-  /** json_schema or xml. Default: "json_schema" */
+  /** json_schema, xml, regex, choice, gbnf or lark. Default: "json_schema" */
   mode?: string;
-  /** A JSON Schema as object, or an XML schema as text. */
-  schema: Record<string, unknown> | string;
+  /** A JSON Schema as object; the texts of a choice as list; the XML schema or example, pattern or grammar as text. */
+  schema: Record<string, unknown> | string | string[];
   model_id?: string;
   temperature?: number;
 }
@@ -427,6 +427,16 @@ export interface GenerateParams {
   draft_model?: string;
   /** The prompt's token ids; they replace the text. */
   prompt_tokens?: number[];
+  /** Names the stream in its notifications; made up when absent. */
+  stream_id?: string;
+  /** Give the prompt to the model as it is; false applies its chat template. Default: true */
+  raw?: boolean;
+  /** Who goes first when the machine is short. Default: "normal" */
+  priority?: 'high' | 'normal' | 'low';
+  /** From the request to its last event; 0 or absent: none. */
+  timeout_ms?: number;
+  /** Chunks that may be sent before stream.ack returns some; absent: any number. */
+  credit?: number;
   /** Keeps the k most likely tokens. 0 and -1 keep all. */
   top_k?: number | null;
   /** Keeps tokens at least this fraction as likely as the most likely one. 0 keeps all. */
@@ -471,6 +481,33 @@ export interface BatchGenerateParams {
   /** Params of generate, each with its stream_id. */
   requests: unknown[];
   [key: string]: unknown;
+}
+
+/** batch_generate_parallel */
+export interface BatchGenerateParallelParams {
+  /** Params of generate, each with its stream_id. */
+  requests: unknown[];
+  /** Accepted for compatibility: batches form by themselves. Accepted, has no effect. Default: 4 */
+  batch_size?: number;
+  [key: string]: unknown;
+}
+
+/** Params of methods that ask about one model. */
+export interface ModelParams {
+  model_id: string;
+}
+
+/** shutdown */
+export interface ShutdownParams {
+  /** How long running requests may take to finish before they are cancelled. Default: 0 */
+  timeout_ms?: number;
+}
+
+/** stream.ack */
+export interface StreamAckParams {
+  stream_id: string;
+  /** Chunks that the client has taken since the last time. */
+  count: number;
 }
 
 /** tokenize */
@@ -641,6 +678,13 @@ export interface VisionModelResponse {
   is_vision_model?: boolean;
 }
 
+/** A likely token at one position. */
+export interface TopLogprob {
+  token: string;
+  token_id: number;
+  logprob: number;
+}
+
 /** Params of stream.chunk. */
 export interface StreamChunkParams {
   stream_id: string;
@@ -649,6 +693,8 @@ export interface StreamChunkParams {
   logprob?: number;
   is_final: boolean;
   cumulative_text?: string;
+  /** Most likely first. */
+  top_logprobs?: TopLogprob[];
 }
 
 /** Params of stream.stats. */
@@ -669,6 +715,10 @@ export interface StreamEventParams {
   error?: string;
   is_final: boolean;
   finish_reason?: string;
+  /** Of an error: what kind of fault it was. */
+  code?: string;
+  /** Of batch_generate_parallel, which sends no stream.stats. */
+  stats?: StreamStatsParams;
 }
 
 /** A token. */
