@@ -1,5 +1,5 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo build test test-sanitized test-client test-long bench-peers lint format clean
+.PHONY: demo demo-client build test test-sanitized test-client test-long bench-peers coverage lint format clean
 
 MODEL := build/models/SmolLM2-135M-Instruct
 BINARY := build/release/src/cli/mlx-serving
@@ -8,6 +8,12 @@ BINARY := build/release/src/cli/mlx-serving
 demo: build
 	scripts/fetch-demo-model $(BINARY)
 	$(BINARY) run $(MODEL) "Why is the sky blue? Answer in two sentences." --temperature 0 --max-tokens 128
+
+# The same model from Node: loaded, streamed, cancelled, tokenised (client/examples/smollm2.mjs).
+demo-client: build
+	scripts/bootstrap --node
+	scripts/fetch-demo-model $(BINARY)
+	scripts/demo-client $(BINARY) $(MODEL)
 
 # The program: build/release/src/cli/mlx-serving
 build:
@@ -30,7 +36,13 @@ test-sanitized:
 
 # The npm package in client/ alone, its type declarations too.
 test-client:
+	scripts/bootstrap --node
 	scripts/test-client
+
+# How much of the code the tests reach: the folders of the compatible surface, and client/. One more build.
+coverage:
+	scripts/bootstrap --tests --coverage
+	scripts/coverage
 
 # Full differential and parity runs: hours.
 test-long: test test-sanitized
@@ -51,4 +63,4 @@ format:
 	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
 
 clean:
-	rm -rf build/dev build/release build/asan build/tsan build/clang build/fuzz
+	rm -rf build/dev build/release build/coverage build/asan build/tsan build/clang build/fuzz

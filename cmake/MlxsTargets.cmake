@@ -36,6 +36,11 @@ function(mlxs_library name)
     target_link_libraries(mlxs_${name} ${ARG_LINKS})
   endif()
   include("${CMAKE_SOURCE_DIR}/src/${name}/options.cmake" OPTIONAL)
+  # Only what is asked about is counted; the rest stays as fast as it is.
+  if(name IN_LIST MLXS_COVERAGE)
+    target_compile_options(mlxs_${name} PRIVATE --coverage -O0)
+    target_link_options(mlxs_${name} PUBLIC --coverage)
+  endif()
 endfunction()
 
 # mlxs_tests(name): the test program of tests/<name>, all its *_test.cpp files.

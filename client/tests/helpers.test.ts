@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import * as root from '../src/index.js';
-import { findRuntime } from '../src/bridge/runtime-command.js';
+import { findRuntime, runtimeCommand } from '../src/bridge/runtime-command.js';
 import { makeEngine, options } from './fixtures/engine.js';
 
 const binary = fileURLToPath(new URL('./fixtures/mlx-serving', import.meta.url));
@@ -84,11 +84,38 @@ describe('helpers', () => {
   });
 });
 
+describe('shutdown', () => {
+  it('also ends a shared engine that is still starting', async () => {
+    const loading = root.load_model('m').catch((error: Error) => error.message);
+    await root.shutdown();
+    expect(root.getEngine()).toBeNull();
+    await loading;
+  });
+});
+
 describe('the runtime’s program', () => {
   it('is found by its variable, beside the package, then on the path', () => {
     const folder = fileURLToPath(new URL('./fixtures', import.meta.url));
     expect(findRuntime({ MLX_SERVING_BIN: '/x/y' }, '/none')).toBe('/x/y');
     expect(findRuntime({ PATH: `/none:${folder}` }, '/none')).toBe(binary);
     expect(() => findRuntime({ PATH: '/none' }, '/none')).toThrow('mlx-serving not found');
+  });
+
+  it('is started also where options still name a Python', () => {
+    const runtime = { program: binary, args: ['runtime'] };
+    expect(runtimeCommand()).toEqual(runtime);
+    expect(runtimeCommand({ pythonPath: '.kr-mlx-venv/bin/python' })).toEqual(runtime);
+    expect(runtimeCommand({ pythonPath: '/usr/bin/python3.12' })).toEqual(runtime);
+    expect(runtimeCommand({ pythonPath: '/my/launcher' })).toEqual({
+      program: '/my/launcher',
+      args: ['runtime'],
+    });
+    expect(runtimeCommand({ pythonPath: 'node', runtimePath: 'own.mjs' })).toEqual({
+      program: 'node',
+      args: ['own.mjs'],
+    });
+    vi.stubEnv('MLX_SERVING_BIN', '');
+    vi.stubEnv('PATH', '/none');
+    expect(runtimeCommand({ pythonPath: 'python' })).toEqual({ program: 'python', args: ['runtime'] });
   });
 });

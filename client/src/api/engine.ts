@@ -344,9 +344,19 @@ export class Engine extends EventEmitter<EngineEvents> {
     }
   }
 
+  /** Models that the configuration wants to be there; one that cannot be loaded is no reason not to start. */
+  #warmUp(): void {
+    for (const modelId of this.#runtime.config.model.memory_cache?.warmup_on_start ?? []) {
+      this.warmupModel(modelId).catch((error: Error) => {
+        this.#observer.logger.warn({ modelId, error: error.message }, 'Warm-up failed');
+      });
+    }
+  }
+
   /** Starts the runtime of an engine that was just made. */
   static async start(engine: Engine): Promise<Engine> {
     await engine.#start();
+    engine.#warmUp();
     return engine;
   }
 }

@@ -10,16 +10,20 @@ export class MLXEngine {
   readonly #model: string | LoadModelOptions;
   #engine: Engine | null = null;
   #handle: ModelHandle | null = null;
+  #starting: Promise<void> | undefined;
 
   constructor(modelPath: string | LoadModelOptions) {
     this.#model = modelPath;
   }
 
-  /** Starts the engine and loads the model; later calls do nothing. */
+  /** Starts the engine and loads the model, once: callers that come together share it, later ones find it done. */
   async init(): Promise<this> {
-    if (this.#handle !== null) return this;
-    this.#engine ??= await createEngine();
-    this.#handle = await this.#engine.loadModel(this.#model);
+    if (this.#handle === null) {
+      this.#starting ??= this.#start().finally(() => {
+        this.#starting = undefined;
+      });
+      await this.#starting;
+    }
     return this;
   }
 
@@ -62,6 +66,11 @@ export class MLXEngine {
     } finally {
       await engine?.shutdown();
     }
+  }
+
+  async #start(): Promise<void> {
+    this.#engine ??= await createEngine();
+    this.#handle = await this.#engine.loadModel(this.#model);
   }
 
   #ready(): { engine: Engine; handle: ModelHandle } {

@@ -73,7 +73,9 @@ export async function unload_model(model_kit: ModelHandle): Promise<void> {
 }
 
 export async function shutdown(): Promise<void> {
-  const engine = current;
+  const starting = shared;
   shared = current = null;
+  const engine = await starting?.catch(() => null);
+  current = null;
   await engine?.shutdown();
 }

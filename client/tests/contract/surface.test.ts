@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { JsonRpcError, JsonRpcErrorCodes, toEngineError } from './names.js';
+import type { ZodTypeAny } from 'zod';
+import * as root from '../../src/index.js';
 import { Engine, EngineClientError } from '../../src/index.js';
 import type { EngineErrorCode, EngineEvents, EnginePublicAPI } from '../../src/index.js';
 import { loadConfig } from '../../src/config/loader.js';
@@ -9,6 +11,7 @@ import config from './config-keys.json' with { type: 'json' };
 import errors from './errors.json' with { type: 'json' };
 import events from './events.json' with { type: 'json' };
 import methods from './methods.json' with { type: 'json' };
+import validation from './validation.json' with { type: 'json' };
 import rpcMethods from './rpc-methods.json' with { type: 'json' };
 
 type Tree = Record<string, unknown>;
@@ -81,6 +84,15 @@ describe('errors', () => {
       code: 'Timeout',
       message: 'late',
     });
+  });
+});
+
+describe('schemas', () => {
+  const cases = validation.map((row) => [row.schema, JSON.stringify(row.value).slice(0, 60), row] as const);
+  it.each(cases)('%s judges %s', (name, _, { value, issues }) => {
+    const schema = Reflect.get(root, name) as ZodTypeAny;
+    const found = schema.safeParse(value).error?.issues ?? [];
+    expect(found.map(({ path, message }) => [path.join('.'), message])).toEqual(issues);
   });
 });
 
