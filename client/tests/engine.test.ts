@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { RuntimeProcess } from '../src/bridge/runtime-process.js';
+import { StreamRegistry } from '../src/bridge/stream-registry.js';
+import { loadConfig } from '../src/config/loader.js';
 import { Engine, EngineClientError, createEngine } from '../src/index.js';
 import type { EngineErrorCode, GeneratorChunk, GeneratorParams } from '../src/index.js';
 import { makeEngine, makeProcess, options, seenBy, sleep } from './fixtures/engine.js';
@@ -399,6 +401,39 @@ describe('tokenising', () => {
   });
 });
 
+describe('a reader that is behind', () => {
+  it('is told of, and its stream ends when it is hopelessly so', async () => {
+    const { stream_registry: config } = loadConfig();
+    config.backpressure = { ...config.backpressure, max_unacked_chunks: 2, slow_consumer_threshold_ms: 5 };
+    const registry = new StreamRegistry(config);
+    const [backpressure, slow] = [vi.fn(), vi.fn()];
+    registry.on('backpressure', backpressure).on('slowConsumer', slow);
+    registry.open('s', 'm');
+    const chunk = () => registry.handle('stream.chunk', { stream_id: 's', token: 'x' });
+    [chunk, chunk, chunk].forEach((send) => send());
+    expect(backpressure.mock.calls).toEqual([['s', 2]]);
+    await sleep(10);
+    [chunk, chunk].forEach((send) => send());
+    expect(slow).toHaveBeenCalledTimes(1);
+    registry.failAll({ message: 'end' });
+    expect(registry.getAggregateMetrics()).toMatchObject({ totalStreams: 1, activeStreams: 0 });
+  });
+
+  it('shares a limit of streams that follows how fast first tokens come', async () => {
+    const { stream_registry: config } = loadConfig();
+    const limits = { ...config.adaptive_limits, enabled: true, adjustment_interval_ms: 5, max_streams: 12 };
+    const registry = new StreamRegistry({ ...config, max_active_streams: 4, adaptive_limits: limits });
+    const exported = vi.fn();
+    registry.on('metricsExport', exported);
+    for (const id of ['a', 'b', 'c', 'd']) registry.open(id, 'm');
+    expect(() => registry.open('e', 'm')).toThrow('Max active streams (4) exceeded');
+    await vi.waitFor(() => expect(registry.limit).toBe(9));
+    for (const id of ['a', 'b', 'c']) registry.close(id);
+    await vi.waitFor(() => expect(registry.limit).toBeLessThan(9));
+    registry.failAll({ message: 'end' });
+  });
+});
+
 describe('vision', () => {
   const image = { source: Buffer.from('image'), format: 'png' as const };
 
@@ -417,6 +452,11 @@ describe('vision', () => {
       temperature: 0,
     });
     expect((await engine.healthCheck()).loadedModels).toBe(0);
+    await engine.unloadModel('v');
+    expect((await seenBy(runner)).seen.at(-1)).toMatchObject({
+      method: 'unload_model',
+      params: { model_id: 'v' },
+    });
   });
 
   it('throws its failures', async () => {
@@ -431,6 +471,8 @@ describe('vision', () => {
     expect((await errorOf(read({ image: [image, image] }))).message).toContain('Multi-image generation');
     expect((await errorOf(read({ image: { source: '/no/such/file.png' } }))).message).toContain('not found');
     expect((await errorOf(read({ prompt: 'fail' }))).code).toBe('GenerationError');
+    expect((await errorOf(read({ temperature: 3 }))).code).toBe('InvalidParams');
+    expect((await errorOf(engine.loadVisionModel({ model: '' }))).code).toBe('InvalidParams');
   });
 });
 
@@ -501,6 +543,45 @@ describe('the runtime process', () => {
     expect(events.mock.calls[0]![0].error.message).toBe(
       'Python runtime crashed 1 times, exceeded max restarts',
     );
+  });
+
+  it('counts a restart that fails like a crash', async () => {
+    await loaded(({ python_runtime: runtime }) => {
+      runtime.max_restarts = 2;
+    });
+    const events = vi.fn();
+    engine.on('error', events);
+    process.env['FIXTURE_MODE'] = 'exit-at-start';
+    await chunksOf({ prompt: 'crash' });
+    await vi.waitFor(() => expect(events).toHaveBeenCalled(), { timeout: 10_000 });
+    expect(events.mock.calls[0]![0].error.message).toBe(
+      'Python runtime crashed 3 times, exceeded max restarts',
+    );
+  });
+
+  it('is not started while it is being shut down', async () => {
+    await loaded();
+    const closing = engine.shutdown();
+    const error = await errorOf(engine.loadModel('n'));
+    expect([error.code, error.message]).toEqual(['RuntimeError', 'Engine shutdown in progress']);
+    await closing;
+  });
+
+  it('ends at once when it is shut down before it is ready', async () => {
+    process.env['FIXTURE_MODE'] = 'silent';
+    const loading = errorOf(make().loadModel('m'));
+    await sleep(100);
+    await engine.shutdown();
+    expect((await loading).code).toBe('RuntimeError');
+    expect((await engine.healthCheck()).runtime.status).toBe('stopped');
+  });
+
+  it('loads what is to be there from the start', async () => {
+    const config = makeProcess(({ model }) => {
+      model.memory_cache!.warmup_on_start = ['m', 'missing'];
+    });
+    engine = await Engine.start(makeEngine(config));
+    await vi.waitFor(() => expect(engine.getModelInfo('m')?.state).toBe('ready'));
   });
 
   it('says why it cannot be started', async () => {

@@ -97,6 +97,7 @@ export function loadConfig(path?: string, environment?: string): RuntimeConfig {
   const { environments: _none, ...defaults } = defaultsOf('RuntimeConfig');
   const overlay = isTree(environments) && isTree(environments[env]) ? environments[env] : {};
   const config = merge(merge(merge(defaults, DEFAULT_ENVIRONMENTS[env]), file), overlay);
+  if (process.env['DEBUG_CONFIG_MERGE']) console.error('Configuration of', env, JSON.stringify(overlay));
   validateConfig(config);
   return config;
 }
