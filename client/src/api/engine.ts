@@ -275,9 +275,10 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   #load(options: LoadModelOptions | undefined): Promise<ModelHandle> {
     return this.#reporting('ModelLoadError', async () => {
+      const known = new Set(this.#models.list());
       const startedAt = performance.now();
       const handle = await this.#models.load(checked(LoadModelOptionsSchema, options));
-      this.#observer.modelLoaded(handle, performance.now() - startedAt);
+      this.#observer.modelLoaded(handle, known.has(handle) ? undefined : performance.now() - startedAt);
       return handle;
     });
   }

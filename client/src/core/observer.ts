@@ -30,10 +30,11 @@ export class Observer {
     this.hooks = telemetry?.enabled ? (telemetry.hooks ?? {}) : {};
   }
 
-  modelLoaded(handle: ModelHandle, durationMs: number): void {
+  /** `durationMs` is undefined for a model that was there already. */
+  modelLoaded(handle: ModelHandle, durationMs: number | undefined): void {
     const modelId = handle.descriptor.id;
     this.hooks.onModelLoaded?.(handle);
-    this.hooks.onModelLoadTimed?.(modelId, durationMs);
+    if (durationMs !== undefined) this.hooks.onModelLoadTimed?.(modelId, durationMs);
     this.logger.debug({ modelId, draft: handle.draft ?? false, duration: durationMs }, 'Model loaded');
     this.events.emit('model:loaded', { modelId, handle, timestamp: Date.now() });
   }
