@@ -17,7 +17,7 @@ const greedy = JSON.parse(
   readFileSync(new URL('../../tests/cases/greedy_smollm2.json', import.meta.url), 'utf8'),
 ) as Array<{ prompt: string; ids: number[] }>;
 
-describe.skipIf(binary === undefined)('over the real runtime', () => {
+describe.skipIf(binary === undefined || model === undefined)('over the real runtime', () => {
   const config = loadConfig(undefined, 'test');
   config.python_runtime.restart_delay_base_ms = 50;
   config.python_runtime.max_restarts = 3;

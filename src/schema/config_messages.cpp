@@ -29,7 +29,7 @@ constexpr Field kBatchQueueFields[] = {
     {"flush_interval_ms", integer(kPositive), required, "2", "Max wait before flush."},
     {"adaptive_sizing", boolean(), optional, "true", "", nullptr, Effect::inert},
     {"target_batch_time_ms", integer(kPositive), optional, "10", "", nullptr, Effect::inert},
-    {"priority_queue", boolean(), optional, "true", "Sort high/normal/low at flush."},
+    {"priority_queue", boolean(), optional, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kBatchQueue = {"BatchQueueConfig", "batch_queue", kBatchQueueFields};
 
@@ -46,8 +46,8 @@ constexpr Field kGenerateBatcherFields[] = {
 constexpr Message kGenerateBatcher = {"GenerateBatcherConfig", "generate_batcher", kGenerateBatcherFields};
 
 constexpr Field kPythonRuntimeFields[] = {
-    {"python_path", text().sized(1), required, "\".kr-mlx-venv/bin/python\"", "Relative to package root."},
-    {"runtime_path", text().sized(1), required, "\"python/runtime.py\"", "Relative to package root."},
+    {"python_path", text().sized(1), required, "\".kr-mlx-venv/bin/python\"", "", nullptr, Effect::inert},
+    {"runtime_path", text().sized(1), required, "\"python/runtime.py\"", "", nullptr, Effect::inert},
     {"max_restarts", integer({0, kInfinity}), required, "3"},
     {"startup_timeout_ms", integer({1000, kInfinity}), required, "30000"},
     {"shutdown_timeout_ms", integer(kPositive), required, "5000"},
@@ -109,7 +109,7 @@ constexpr Message kStreamRegistryAdaptiveLimits = {"AdaptiveLimitsConfig",
                                                    kStreamRegistryAdaptiveLimitsRules};
 
 constexpr Field kStreamRegistryChunkPoolingFields[] = {
-    {"enabled", boolean(), required, "true", "Reuses chunk objects (cause of a bug, sec. 15.", nullptr, Effect::inert},
+    {"enabled", boolean(), required, "true", "", nullptr, Effect::inert},
     {"pool_size", integer(kPositive), required, "1000", "", nullptr, Effect::inert},
     {"pool_cleanup_interval_ms", integer(kPositive), required, "30000", "", nullptr, Effect::inert},
 };

@@ -767,7 +767,7 @@ export interface BatchQueueConfig {
   adaptive_sizing?: boolean;
   /** Accepted, has no effect. Default: 10 */
   target_batch_time_ms?: number;
-  /** Sort high/normal/low at flush. Default: true */
+  /** Accepted, has no effect. Default: true */
   priority_queue?: boolean;
 }
 
@@ -793,9 +793,9 @@ export interface GenerateBatcherConfig {
 
 /** python_runtime */
 export interface PythonRuntimeConfig {
-  /** Relative to package root. Default: ".kr-mlx-venv/bin/python" */
+  /** Accepted, has no effect. Default: ".kr-mlx-venv/bin/python" */
   python_path: string;
-  /** Relative to package root. Default: "python/runtime.py" */
+  /** Accepted, has no effect. Default: "python/runtime.py" */
   runtime_path: string;
   /** Default: 3 */
   max_restarts: number;
@@ -873,7 +873,7 @@ export interface AdaptiveLimitsConfig {
 
 /** stream_registry.chunk_pooling */
 export interface ChunkPoolingConfig {
-  /** Reuses chunk objects (cause of a bug, sec. 15. Accepted, has no effect. Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled: boolean;
   /** Accepted, has no effect. Default: 1000 */
   pool_size: number;
