@@ -105,11 +105,13 @@ struct V {
 };
 
 #include "kernels/avx512_decode.inl"
+#include "kernels/avx512_prefill.inl"
 #include "kernels/generic.inl"
 
 LinearKernels linear(const Matrix& w, Numerics numerics) {
-  const LinearKernel* integers = integer_kernel_for(w, numerics);
-  return {integers != nullptr ? integers : &kF32Kernel, &kF32Kernel};
+  const LinearKernel* decode = integer_kernel_for(w, numerics);
+  const LinearKernel* prefill = panel_kernel_for(w, numerics);
+  return {decode != nullptr ? decode : &kF32Kernel, prefill != nullptr ? prefill : &kF32Kernel};
 }
 
 }  // namespace

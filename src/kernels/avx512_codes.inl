@@ -58,15 +58,28 @@ struct Codes8 {
 };
 
 // E2M1 as 2 * value + 12: unsigned, with the affine scale s / 2 and offset -6 s.
+inline __m512i unsigned_e2m1(__m512i codes) {
+  const __m512i table =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+  return _mm512_shuffle_epi8(table, codes);
+}
+
 struct CodesE2m1 {
   static constexpr int kPlanes = 2;
   static constexpr int kBytes = 64;
   static void planes(const uint8_t* p, __mmask64 mask, __m512i* out) {
-    const __m512i table =
-        _mm512_broadcast_i32x4(_mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
     __m512i nibbles[2];
     Codes4::planes(p, mask, nibbles);
-    out[0] = _mm512_shuffle_epi8(table, nibbles[0]);
-    out[1] = _mm512_shuffle_epi8(table, nibbles[1]);
+    out[0] = unsigned_e2m1(nibbles[0]);
+    out[1] = unsigned_e2m1(nibbles[1]);
+  }
+};
+
+struct OrderedE2m1 {
+  static constexpr int kPlanes = 1;
+  static constexpr int kBytes = 32;
+  static void planes(const uint8_t* p, __mmask64 mask, __m512i* out) {
+    OrderedCodes<4>::planes(p, mask, out);
+    out[0] = unsigned_e2m1(out[0]);
   }
 };

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kernels/avx512_integers.inl"
+#include "kernels/avx512_scales.inl"
 
 constexpr int kBatchRows = 16;
 constexpr int kTokensMax = 4;
@@ -33,24 +34,6 @@ struct BatchWalk {
   static constexpr int kPrefetchBytes = 4096;
   static constexpr auto kHint = _MM_HINT_T0;
 };
-
-// ---- scales
-
-// E8M0 or E4M3 scales of sixteen groups.
-inline V::F load_scale_bytes(const Matrix& w, int64_t group, __mmask16 mask) {
-  alignas(16) uint8_t bytes[16];
-  _mm_store_si128(reinterpret_cast<__m128i*>(bytes), _mm_maskz_loadu_epi8(mask, w.scales + group));
-  if (w.packing == Packing::nvfp4) return V::from_e4m3(bytes);
-  const __m512i exponent = _mm512_slli_epi32(V::bytes(bytes), 23);
-  const __mmask16 least = _mm512_cmpeq_epi32_mask(exponent, _mm512_setzero_si512());
-  return _mm512_castsi512_ps(_mm512_mask_mov_epi32(exponent, least, _mm512_set1_epi32(0x00400000)));
-}
-
-template <Float kType>
-inline V::F load_floats(const uint8_t* p, __mmask16 mask) {
-  if constexpr (kType == Float::f32) return _mm512_maskz_loadu_ps(mask, p);
-  return V::widened(kType, _mm256_maskz_loadu_epi16(mask, p));
-}
 
 // A batch's working memory: lane sums [token][row], and scale_w * scale_x of [token][row][group], padded to whole
 // vectors.
@@ -103,12 +86,6 @@ template <typename Codes, bool kPair, int kTokens, typename Load>
   }
 }
 
-// Scales and offsets of sixteen groups of a weight row, zero where there is none.
-struct GroupScales {
-  V::F scale;
-  V::F offset;
-};
-
 template <typename Codes, bool kPair, int kTokens>
 void scale_batch(const Matrix& w, int64_t row, int rows, const uint8_t* tokens,
                  const BatchScratch<Codes, kPair>& scratch) {
@@ -133,8 +110,7 @@ void scale_batch(const Matrix& w, int64_t row, int rows, const uint8_t* tokens,
   }
   scale_rows<Codes, kPair, kTokens>(w, row, rows, tokens, scratch, [&](int64_t group, __mmask16 mask) {
     fetch(w.scales + group);
-    const V::F scale = _mm512_maskz_mul_ps(mask, load_scale_bytes(w, group, mask), V::set(0.5F));
-    return GroupScales{scale, V::mul(scale, V::set(-12.0F))};
+    return e2m1_scales(w, group, mask);
   });
 }
 

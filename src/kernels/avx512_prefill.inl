@@ -1,0 +1,212 @@
+// Prefill rows on byte dot products: 32 weight rows become a panel of bytes [column / 4][row][4], tokens are broadcast
+// four columns at a time, sums of a group are whole numbers. Activations are those of decode rows
+// (avx512_integers.inl).
+#pragma once
+
+#include "kernels/avx512_integers.inl"
+#include "kernels/avx512_panel.inl"
+#include "kernels/avx512_scales.inl"
+
+constexpr int64_t kPieceColumns = 512;  // a panel of 16 KiB leaves room for tokens in the first-level cache
+constexpr int64_t kPieceGroupsMax = kPieceColumns / 16;
+
+// A block of eight tokens: for each group [high, low][column / 4][token][4], then scales [group][token] and scaled sums
+// [group][token].
+template <bool kPair>
+struct TokenBlock {
+  static constexpr int64_t kColumnBytes = kPanelTokens * (kPair ? 2 : 1);
+
+  static int64_t scales_at(const Matrix& w) { return w.columns * kColumnBytes; }
+  static int64_t sums_at(const Matrix& w) { return scales_at(w) + w.groups() * kPanelTokens * 4; }
+  static int64_t bytes(const Matrix& w) { return rounded_up(sums_at(w) + w.groups() * kPanelTokens * 4, 64); }
+};
+
+template <bool kPair>
+void prepare_token_block(const Matrix& w, Rows x, uint8_t* prepared) {
+  using Block = TokenBlock<kPair>;
+  __builtin_memset(prepared, 0, static_cast<size_t>(Block::bytes(w)));
+  const int steps = w.group_size / 4;
+  auto* scales = reinterpret_cast<float*>(prepared + Block::scales_at(w));
+  auto* sums = reinterpret_cast<float*>(prepared + Block::sums_at(w));
+  for (int t = 0; t < x.count; ++t) {
+    for (int64_t g = 0; g < w.groups(); ++g) {
+      alignas(64) int8_t codes[2][128];
+      const int64_t at = g * kPanelTokens + t;
+      quantize_group<kPair>(x.data + t * x.stride + g * w.group_size, w.group_size, codes[0], codes[1], scales + at,
+                            sums + at);
+      uint8_t* to = prepared + g * w.group_size * Block::kColumnBytes + t * 4;
+      for (int half = 0; half < (kPair ? 2 : 1); ++half) {
+        for (int step = 0; step < steps; ++step, to += kPanelTokens * 4) {
+          __builtin_memcpy(to, codes[half] + step * 4, 4);
+        }
+      }
+    }
+  }
+}
+
+// A piece of 32 weight rows.
+struct CodePanel {
+  alignas(64) uint8_t codes[kPieceColumns / 4][kPanelRows][4];
+  alignas(64) float scales[kPieceGroupsMax][kPanelRows];
+  alignas(64) float offsets[kPieceGroupsMax][kPanelRows];
+};
+
+// 64 codes in their order, one a byte, of which `left` columns are there.
+template <typename Codes>
+inline __m512i ordered_codes(const uint8_t* p, int64_t left) {
+  constexpr __mmask64 kWhole = ~0ULL >> (64U - static_cast<unsigned>(Codes::kBytes));
+  const int64_t bytes = left * Codes::kBytes / 64;
+  const __mmask64 mask = left >= 64 ? kWhole : ~0ULL >> (64U - static_cast<unsigned>(bytes));
+  __m512i codes;
+  Codes::planes(p, mask, &codes);
+  return codes;
+}
+
+template <typename Codes>
+void fill_codes(const Matrix& w, int64_t row, int rows, int64_t column, int64_t columns, CodePanel& panel) {
+  const int64_t row_bytes = w.row_bytes();
+  const bool is_last = column + columns == w.columns;
+  const int64_t next = is_last ? kPanelRows * row_bytes - column * w.bits / 8 : columns * w.bits / 8;
+  for (int64_t k = 0; k < columns; k += 64) {
+    for (int half = 0; half < 2; ++half) {
+      __m512i of_row[16];
+      __m512i of_step[16];
+      const uint8_t* p = w.weight + (row + half * 16) * row_bytes + (column + k) * w.bits / 8;
+      for (int r = 0; r < 16; ++r, p += row_bytes) {
+        if (half * 16 + r >= rows) {
+          of_row[r] = _mm512_setzero_si512();
+          continue;
+        }
+        _mm_prefetch(reinterpret_cast<const char*>(p) + next, _MM_HINT_T1);
+        of_row[r] = ordered_codes<Codes>(p, columns - k);
+      }
+      transpose(of_row, of_step);
+      const int steps = static_cast<int>(columns - k < 64 ? (columns - k) / 4 : 16);
+      for (int step = 0; step < steps; ++step) {
+        _mm512_store_si512(panel.codes[k / 4 + step][half * 16], of_step[step]);
+      }
+    }
+  }
+}
+
+void fill_scales(const Matrix& w, int64_t row, int rows, int64_t column, int64_t columns, CodePanel& panel) {
+  const int64_t first = column / w.group_size;
+  const int64_t count = columns / w.group_size;
+  for (int64_t g = 0; g < count; g += 16) {
+    const __mmask16 mask = rows_mask(static_cast<int>(count - g));
+    for (int half = 0; half < 2; ++half) {
+      __m512i scales[16];
+      __m512i offsets[16];
+      for (int r = 0; r < 16; ++r) {
+        scales[r] = offsets[r] = _mm512_setzero_si512();
+        if (half * 16 + r >= rows) continue;
+        const GroupScales of_row = load_group_scales(w, (row + half * 16 + r) * w.groups() + first + g, mask);
+        scales[r] = _mm512_castps_si512(of_row.scale);
+        offsets[r] = _mm512_castps_si512(of_row.offset);
+      }
+      __m512i by_group[16];
+      const int groups = static_cast<int>(count - g < 16 ? count - g : 16);
+      transpose(scales, by_group);
+      for (int i = 0; i < groups; ++i) _mm512_store_si512(panel.scales[g + i] + half * 16, by_group[i]);
+      transpose(offsets, by_group);
+      for (int i = 0; i < groups; ++i) _mm512_store_si512(panel.offsets[g + i] + half * 16, by_group[i]);
+    }
+  }
+}
+
+// Adds the dot products of four columns a step.
+[[gnu::always_inline]] inline void add_steps(const uint8_t (*codes)[kPanelRows][4], const uint8_t* tokens, int steps,
+                                             __m512i sums[kPanelTokens][2]) {
+  for (int step = 0; step < steps; ++step, tokens += kPanelTokens * 4) {
+    const __m512i low = _mm512_load_si512(codes[step][0]);
+    const __m512i high = _mm512_load_si512(codes[step][16]);
+    for (int t = 0; t < kPanelTokens; ++t) {
+      int32_t four;
+      __builtin_memcpy(&four, tokens + t * 4, 4);
+      const __m512i x = _mm512_set1_epi32(four);
+      sums[t][0] = _mm512_dpbusd_epi32(sums[t][0], low, x);
+      sums[t][1] = _mm512_dpbusd_epi32(sums[t][1], high, x);
+    }
+  }
+}
+
+// A group of columns: sums of whole numbers, then scale_w * scale_x of them, and offset_w times the activations' sum.
+template <bool kPair>
+[[gnu::always_inline]] inline void add_group(const CodePanel& panel, int64_t step, int64_t group, int steps,
+                                             const uint8_t* tokens, const float* scales_x, const float* sums_x,
+                                             float* sums) {
+  __m512i dots[kPanelTokens][2];
+  for (auto& dot : dots) dot[0] = dot[1] = _mm512_setzero_si512();
+  add_steps(panel.codes + step, tokens, steps, dots);
+  if constexpr (kPair) {
+    for (auto& dot : dots) {
+      dot[0] = _mm512_slli_epi32(dot[0], 7);
+      dot[1] = _mm512_slli_epi32(dot[1], 7);
+    }
+    add_steps(panel.codes + step, tokens + steps * kPanelTokens * 4, steps, dots);
+  }
+  for (int half = 0; half < 2; ++half) {
+    const __m512 scale = _mm512_load_ps(panel.scales[group] + half * 16);
+    const __m512 offset = _mm512_load_ps(panel.offsets[group] + half * 16);
+    for (int t = 0; t < kPanelTokens; ++t) {
+      float* to = sums + t * kPanelRows + half * 16;
+      const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(dots[t][half]), _mm512_set1_ps(scales_x[t]));
+      const __m512 sum = _mm512_fmadd_ps(scaled, scale, _mm512_load_ps(to));
+      _mm512_store_ps(to, _mm512_fmadd_ps(offset, _mm512_set1_ps(sums_x[t]), sum));
+    }
+  }
+}
+
+int64_t panel_scratch_bytes(const Matrix&) { return kSumBytes + static_cast<int64_t>(sizeof(CodePanel)); }
+
+template <typename Codes, bool kPair>
+void multiply_code_panels(const Matrix& w, Rows x, const uint8_t* prepared, int64_t begin, int64_t end, MutableRows y,
+                          uint8_t* scratch) {
+  using Block = TokenBlock<kPair>;
+  auto& panel = *reinterpret_cast<CodePanel*>(scratch + kSumBytes);
+  const auto fill = [&](int64_t row, int rows, int64_t column, int64_t columns) {
+    fill_codes<Codes>(w, row, rows, column, columns, panel);
+    fill_scales(w, row, rows, column, columns, panel);
+  };
+  const int steps = w.group_size / 4;
+  const auto add = [&](const uint8_t* block, int64_t column, int64_t columns, float* sums) {
+    const int64_t first = column / w.group_size;
+    const auto* scales_x = reinterpret_cast<const float*>(block + Block::scales_at(w));
+    const auto* sums_x = reinterpret_cast<const float*>(block + Block::sums_at(w));
+    for (int64_t g = 0; g < columns / w.group_size; ++g) {
+      const int64_t at = (first + g) * kPanelTokens;
+      add_group<kPair>(panel, g * steps, g, steps, block + (first + g) * w.group_size * Block::kColumnBytes,
+                       scales_x + at, sums_x + at, sums);
+    }
+  };
+  multiply_panels(w, x, prepared, Block::bytes(w), kPieceColumns, begin, end, y, reinterpret_cast<float*>(scratch),
+                  fill, add);
+}
+
+template <typename Codes, bool kPair>
+constexpr LinearKernel kPanelKernel = {.name = kPair ? "vnni 15-bit panels" : "vnni 8-bit panels",
+                                       .row_block = kPanelTokens,
+                                       .prepared_bytes = TokenBlock<kPair>::bytes,
+                                       .prepare = prepare_token_block<kPair>,
+                                       .scratch_bytes = panel_scratch_bytes,
+                                       .multiply = multiply_code_panels<Codes, kPair>};
+
+template <typename Codes>
+const LinearKernel* panel_kernel(Numerics numerics) {
+  return numerics == Numerics::standard ? &kPanelKernel<Codes, true> : &kPanelKernel<Codes, false>;
+}
+
+// Null where integers do not help: dense weights, fp8 codes, exact numerics.
+const LinearKernel* panel_kernel_for(const Matrix& w, Numerics numerics) {
+  if (numerics == Numerics::exact) return nullptr;
+  if (w.packing == Packing::mxfp4 || w.packing == Packing::nvfp4) return panel_kernel<OrderedE2m1>(numerics);
+  if (w.packing != Packing::affine) return nullptr;
+  switch (w.bits) {
+    case 2: return panel_kernel<OrderedCodes<2>>(numerics);
+    case 3: return panel_kernel<OrderedCodes<3>>(numerics);
+    case 4: return panel_kernel<OrderedCodes<4>>(numerics);
+    case 5: return panel_kernel<OrderedCodes<5>>(numerics);
+    case 6: return panel_kernel<OrderedCodes<6>>(numerics);
+    default: return panel_kernel<Codes8>(numerics);
+  }
+}
