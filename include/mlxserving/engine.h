@@ -72,6 +72,9 @@ struct ModelInfo {
   std::string kernels;  // the instruction set in use
   std::string weights;  // where they are read: "map" or "copy"
   bool has_chat_template = false;
+  std::string tool_dialect =
+      {};               // how the model writes calls of tools, as its template shows (docs/tools.md); empty: not
+  bool thinks = false;  // its template marks reasoning with <think> tags
 };
 
 // Vectors for texts or token ids, from the model's last hidden states.

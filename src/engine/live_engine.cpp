@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "engine/generation.h"
 #include "engine/prepare.h"
+#include "text/dialects/dialects.h"
 
 namespace mlxserving::engine {
 namespace {
@@ -58,6 +59,14 @@ class LiveStream final : public Stream {
   std::shared_ptr<Port> port_;
 };
 
+void describe_template(const std::optional<text::ChatTemplate>& chat_template, ModelInfo& info) {
+  info.has_chat_template = chat_template.has_value();
+  if (!chat_template) return;
+  const std::string sources = chat_template->sources();
+  if (const text::Dialect* dialect = text::detect_dialect(sources)) info.tool_dialect = dialect->name;
+  info.thinks = text::has_think_tags(sources);
+}
+
 }  // namespace
 
 // This thread reads the tokenizer while the engine thread reads the weights.
@@ -71,7 +80,7 @@ Result<std::unique_ptr<LiveEngine>> LiveEngine::load(std::shared_ptr<EngineThrea
     thread->unload(*port);
     return text.error();
   }
-  info.has_chat_template = text->chat_template.has_value();
+  describe_template(text->chat_template, info);
   port->last_used = Port::Clock::now();
   return std::unique_ptr<LiveEngine>(
       new LiveEngine(std::move(thread), std::move(port), std::move(*text), std::move(info)));

@@ -285,6 +285,12 @@ Result<ChatTemplate> ChatTemplate::load(const std::string& directory) {
   return chat_template;
 }
 
+std::string ChatTemplate::sources() const {
+  std::string all;
+  for (const Named& named : templates_) all += named.source + "\n";
+  return all;
+}
+
 std::vector<std::string> ChatTemplate::names() const {
   std::vector<std::string> names;
   names.reserve(templates_.size());

@@ -49,6 +49,8 @@ class ChatTemplate {
   const std::vector<std::pair<std::string, std::string>>& special_tokens() const { return special_tokens_; }
   // "default" first.
   std::vector<std::string> names() const;
+  // The text of all templates, to see what form of answers they speak of.
+  std::string sources() const;
 
  private:
   struct Named {
