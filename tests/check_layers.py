@@ -20,7 +20,7 @@ ALLOWED = {
     "telemetry": ["core"],
     "config": ["core", "schema"],
     "net": ["core"],
-    "api": ["core", "schema", "sampling", "telemetry", "config"],
+    "api": ["core", "schema", "sampling", "telemetry", "config", "text", "net"],
     "cli": ["core", "format", "hub", "schema", "text", "sampling", "engine", "kernels", "nn", "models", "telemetry",
             "config", "net", "api"],
 }

@@ -30,5 +30,6 @@ Runner declare_logits(CLI::App& command);
 Runner declare_bench(CLI::App& command);
 Runner declare_runtime(CLI::App& command);
 Runner declare_schema(CLI::App& command);
+Runner declare_serve(CLI::App& command);
 
 }  // namespace mlxserving::cli

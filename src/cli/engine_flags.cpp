@@ -9,6 +9,10 @@ EngineFlags::EngineFlags(CLI::App& command) {
   command
       .add_option("model", model_dir_, "A directory in the MLX format (config.json, *.safetensors, tokenizer.json).")
       ->required();
+  settings_.declare(command);
+}
+
+void EngineSettings::declare(CLI::App& command) {
   command
       .add_option("--numerics", numerics_,
                   "f32: every product in 32-bit floats; default: activations in 15 bits where they meet quantised "
@@ -38,17 +42,20 @@ EngineFlags::EngineFlags(CLI::App& command) {
       ->group("Engine");
 }
 
-Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
+Result<EngineOptions> EngineSettings::read() const {
   EngineOptions options = options_;
   MLXS_TRY(options.numerics, read_numerics(numerics_));
   options.weights = weights_ == "map" ? Weights::map : weights_ == "copy" ? Weights::copy : Weights::automatic;
   options.kv_bytes = kv_megabytes_ * 1'000'000;
+  return options;
+}
+
+Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
+  MLXS_TRY(EngineOptions options, settings_.read());
   Progress bar("loading " + model_dir_, quiet);
   options.progress = [&](double fraction, const std::string& stage) { bar.show(fraction, stage); };
   return Engine::load(model_dir_, options);
 }
-
-Result<Numerics> EngineFlags::numerics() const { return read_numerics(numerics_); }
 
 Result<Numerics> read_numerics(const std::string& name) {
   if (name == "f32") return Numerics::f32;

@@ -9,6 +9,23 @@
 
 namespace mlxserving::cli {
 
+// "default", "f32", "fast" → Numerics.
+Result<Numerics> read_numerics(const std::string& name);
+
+// The machine's share of one model.
+class EngineSettings {
+ public:
+  void declare(CLI::App& command);
+  Result<EngineOptions> read() const;
+  Result<Numerics> numerics() const { return read_numerics(numerics_); }
+
+ private:
+  std::string numerics_ = "default";
+  std::string weights_ = "auto";
+  EngineOptions options_;
+  int64_t kv_megabytes_ = 0;
+};
+
 class EngineFlags {
  public:
   explicit EngineFlags(CLI::App& command);
@@ -17,17 +34,11 @@ class EngineFlags {
   Result<std::unique_ptr<Engine>> load(bool quiet) const;
 
   const std::string& model_dir() const { return model_dir_; }
-  Result<Numerics> numerics() const;
+  Result<Numerics> numerics() const { return settings_.numerics(); }
 
  private:
   std::string model_dir_;
-  std::string numerics_ = "default";
-  std::string weights_ = "auto";
-  EngineOptions options_;
-  int64_t kv_megabytes_ = 0;
+  EngineSettings settings_;
 };
-
-// "default", "f32", "fast" → Numerics.
-Result<Numerics> read_numerics(const std::string& name);
 
 }  // namespace mlxserving::cli

@@ -17,6 +17,7 @@ struct Row {
 };
 
 constexpr Row kCommands[] = {
+    {"serve", "Serve models over HTTP, as OpenAI's clients speak it", declare_serve},
     {"run", "Chat with a model, or ask it once", declare_run},
     {"runtime", "Serve programs over standard input and output: JSON-RPC 2.0, one message a line", declare_runtime},
     {"generate", "Answer one prompt; for scripts with --json", declare_generate},

@@ -11,6 +11,9 @@ namespace mlxserving::schema {
 // One document, draft 2020-12, with every message under $defs.
 Json to_json_schema();
 
+// One message on its own; it refers to others as "<prefix>Name".
+Json to_json_schema(const Message& message, const std::string& prefix);
+
 // An interface for every message and a type for every named choice.
 std::string to_typescript();
 

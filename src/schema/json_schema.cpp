@@ -1,5 +1,7 @@
 #include "schema/export.h"
 
+#include <string_view>
+
 namespace mlxserving::schema {
 namespace {
 
@@ -97,7 +99,23 @@ Json of_message(const Message& message) {
   return out;
 }
 
+// References begin with `prefix` instead of the document's own.
+void point_to(Json& schema, const std::string& prefix) {
+  constexpr std::string_view kOwn = "#/$defs/";
+  if (schema.is_object() || schema.is_array()) {
+    for (Json& part : schema) point_to(part, prefix);
+  } else if (schema.is_string() && schema.get_ref<const std::string&>().starts_with(kOwn)) {
+    schema = prefix + schema.get<std::string>().substr(kOwn.size());
+  }
+}
+
 }  // namespace
+
+Json to_json_schema(const Message& message, const std::string& prefix) {
+  Json schema = of_message(message);
+  point_to(schema, prefix);
+  return schema;
+}
 
 Json to_json_schema() {
   Json definitions = Json::object();

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "mlxserving/request.h"
-#include "schema/schema.h"
+#include "schema/tables.h"
 
 namespace mlxserving::schema {
 namespace {
@@ -61,7 +61,9 @@ using FieldsByMessage = std::map<const Message*, std::vector<Field>>;
 FieldsByMessage make_fields_with_knobs() {
   const std::vector<Field> knobs = make_knob_fields();
   FieldsByMessage fields;
-  for (const Message* message : all_messages()) {
+  std::vector<const Message*> messages(all_messages().begin(), all_messages().end());
+  messages.insert(messages.end(), http_messages().begin(), http_messages().end());
+  for (const Message* message : messages) {
     if (!message->knobs) continue;
     std::vector<Field>& rows = fields[message];
     rows.assign(message->fields.begin(), message->fields.end());

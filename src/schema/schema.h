@@ -167,4 +167,7 @@ consteval const char* knob_doc(std::string_view name) {
 std::span<const Message* const> all_messages();
 const Message* find_message(std::string_view name);
 
+// A body of the HTTP interface, by its name; naming none is the caller's bug.
+const Message& http_message(std::string_view name);
+
 }  // namespace mlxserving::schema

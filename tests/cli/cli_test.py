@@ -11,7 +11,7 @@ import unittest
 BINARY = sys.argv[1]
 HELLO = sys.argv[2]  # examples/hello.cpp
 MODEL = sys.argv[3] if len(sys.argv) > 3 and pathlib.Path(sys.argv[3]).is_dir() else None
-COMMANDS = ["run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench"]
+COMMANDS = ["serve", "run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench"]
 
 
 def run(*arguments, **options):

@@ -1,0 +1,99 @@
+// POST /v1/completions
+#include <utility>
+
+#include "api/chat_format.h"
+#include "api/routes.h"
+#include "api/submission.h"
+#include "core/result.h"
+
+namespace mlxserving::api {
+namespace {
+
+constexpr size_t kPromptsMax = 128;  // of one request
+
+Result<std::string> echo_of(const Engine& engine, const Prompt& prompt) {
+  if (const auto* text = std::get_if<TextPrompt>(&prompt)) return text->text;
+  return engine.detokenize(std::get<TokenPrompt>(prompt).ids, true);
+}
+
+Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, std::shared_ptr<void> ticket) {
+  const schema::Message& message = schema::http_message("CompletionRequest");
+  MLXS_TRY(const Json body, read_body(request.body, message));
+  const schema::Reader reader(message, body);
+  GenerateRequest common{.raw = true};
+  MLXS_TRY(common.sampling, read_sampling(body, message));
+  if (body.contains("top_logprobs")) {
+    return fail(ErrorCode::invalid_request, "top_logprobs",
+                "top_logprobs is not supported here: logprobs is the number");
+  }
+  read_common(reader, request.id, common);
+  if (reader.has("response_format")) {
+    MLXS_TRY(common.constraint, read_response_format(reader.json("response_format"), "response_format"));
+  }
+  GenerationPlan plan;
+  CompletionFormatOptions format;
+  plan.streamed = reader.maybe<bool>("stream").value_or(false);
+  format.n = reader.maybe<int32_t>("n").value_or(1);
+  format.best_of = reader.maybe<int32_t>("best_of").value_or(format.n);
+  if (format.best_of < format.n) {
+    return fail(ErrorCode::invalid_request, "best_of", "best_of must be at least n, got {} and n {}", format.best_of,
+                format.n);
+  }
+  if (plan.streamed && format.best_of > format.n) {
+    return fail(ErrorCode::invalid_request, "best_of", "best_of must equal n in a stream, got {} and n {}",
+                format.best_of, format.n);
+  }
+  const auto logprobs = reader.maybe<int32_t>("logprobs");
+  format.common.logprobs = logprobs.has_value();
+  common.sampling.top_logprobs = logprobs.value_or(0);
+  common.sampling.logprobs = logprobs.has_value() || format.best_of > format.n;
+  common.answers = format.best_of;
+  if (reader.has("stream_options")) {
+    format.common.include_usage = reader.inside("stream_options").maybe<bool>("include_usage").value_or(false);
+  }
+  const std::vector<Prompt> prompts = read_prompts(reader.json("prompt"));
+  if (prompts.size() > kPromptsMax) {
+    return fail(ErrorCode::invalid_request, "prompt", "prompt must have at most {} items, got {}", kPromptsMax,
+                prompts.size());
+  }
+  plan.model = reader.get<std::string>("model");
+  MLXS_TRY(const auto engine, state.shelf.find(plan.model));
+  const bool echo = reader.maybe<bool>("echo").value_or(false);
+  common.prompt_logprobs = echo && format.common.logprobs;
+  if (reader.maybe<bool>("effective").value_or(false)) {
+    draw_seed(common);
+    plan.effective = effective_json(engine->info(), common);
+  }
+  for (const Prompt& prompt : prompts) {
+    if (echo) {
+      MLXS_TRY(format.echoes.emplace_back(), echo_of(*engine, prompt));
+    }
+    GenerateRequest one = common;
+    one.prompt = prompt;
+    auto stream = engine->submit(std::move(one));
+    if (!stream) {
+      return rename_param(stream.error(), {{"answers", "n"},
+                                           {"constraint", "response_format"},
+                                           {"timeouts", "timeout_ms"},
+                                           {"prompt_logprobs", "echo"}});
+    }
+    plan.streams.push_back(std::move(*stream));
+  }
+  plan.id = make_id("cmpl-");
+  plan.answers = common.answers;
+  plan.keep_tokens = common.sampling.logprobs;
+  plan.format = completion_format(std::move(format));
+  plan.ticket = std::move(ticket);
+  return net::HttpReply(respond(std::move(plan)));
+}
+
+}  // namespace
+
+net::HttpReply completions(ServerState& state, net::HttpRequest& request) {
+  std::shared_ptr<void> ticket;
+  if (auto refusal = take_place(state, request, Dialect::openai, ticket)) return std::move(*refusal);
+  auto reply = run(state, request, std::move(ticket));
+  return reply ? std::move(*reply) : net::HttpReply(error_response(reply.error()));
+}
+
+}  // namespace mlxserving::api
