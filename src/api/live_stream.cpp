@@ -9,6 +9,7 @@
 namespace mlxserving::api {
 namespace {
 
+constexpr std::chrono::seconds kIdle{1};
 constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
 double seconds(double milliseconds) { return std::max(milliseconds, 0.0) / 1000; }
@@ -33,71 +34,67 @@ Json top_logprobs(const TextDelta& delta) {
 
 }  // namespace
 
-LiveStream::LiveStream(NewStream started, Emit emit, OnEnd on_end)
-    : started_(std::move(started)),
-      emit_(std::move(emit)),
-      on_end_(std::move(on_end)),
-      granted_(started_.style.credit.value_or(kNoLimit)),
-      thread_([this] { run(); }) {}
+LiveStream::LiveStream(NewStream started, std::function<void()> ring)
+    : started_(std::move(started)), ring_(std::move(ring)), granted_(started_.style.credit.value_or(kNoLimit)) {}
 
-LiveStream::~LiveStream() { thread_.join(); }
+LiveStream::~LiveStream() { started_.stream->on_ready({}); }
+
+void LiveStream::listen() { started_.stream->on_ready(ring_); }
 
 void LiveStream::cancel() {
   started_.stream->cancel();
   granted_ = kNoLimit;
-  granted_.notify_all();
+  ring_();
 }
 
 void LiveStream::acknowledge(uint64_t chunks) {
   uint64_t granted = granted_;
   // Without a limit nothing is added: neither is one wanted nor may it wrap around.
-  while (granted != kNoLimit && !granted_.compare_exchange_weak(granted, granted + std::min(chunks, kNoLimit / 2))) {
+  while (granted != kNoLimit) {
+    const uint64_t more = std::min(chunks, kNoLimit - 1 - granted);
+    if (granted_.compare_exchange_weak(granted, granted + more)) break;
   }
-  granted_.notify_all();
+  ring_();
 }
 
-void LiveStream::wait_for_credit() {
-  for (uint64_t granted = granted_; sent_ >= granted; granted = granted_) granted_.wait(granted);
-}
-
-void LiveStream::run() {
-  Ending ending = {.lines = {}, .model_id = started_.model_id, .finish_reason = "error"};
-  while (auto event = started_.stream->next()) {
-    if (const auto* delta = std::get_if<TextDelta>(&*event)) take(*delta);
-    if (const auto* finished = std::get_if<Finished>(&*event)) ending = end(*finished);
-    if (const auto* failed = std::get_if<Failed>(&*event)) ending = end(*failed);
+std::optional<Ending> LiveStream::tell(const Emit& emit) {
+  while (true) {
+    if (held_) {
+      if (sent_ >= granted_) return std::nullopt;
+      send_chunk(held_->text, *held_, false, emit);
+      held_.reset();
+    }
+    auto event = started_.stream->try_next();
+    if (!event) return std::nullopt;
+    if (const auto* finished = std::get_if<Finished>(&*event)) return end(*finished, emit);
+    if (const auto* failed = std::get_if<Failed>(&*event)) return end(*failed);
+    auto* delta = std::get_if<TextDelta>(&*event);
+    if (delta == nullptr) continue;
+    last_token_ = delta->token_id;
+    if (started_.style.streaming) {
+      held_ = std::move(*delta);
+    } else {
+      text_ += delta->text;
+    }
   }
-  if (ending.lines.empty())
-    ending = end(Failed{.error = {ErrorCode::internal, "the stream ended without a result", ""}});
-  on_end_(std::move(ending));
 }
 
-void LiveStream::take(const TextDelta& delta) {
-  if (started_.style.streaming) {
-    send_chunk(delta.text, delta, false);
-  } else {
-    text_ += delta.text;
-  }
-  last_token_ = delta.token_id;
-}
-
-void LiveStream::send_chunk(const std::string& text, const TextDelta& delta, bool is_final) {
-  wait_for_credit();
+void LiveStream::send_chunk(const std::string& text, const TextDelta& delta, bool is_final, const Emit& emit) {
   Json params = {{"stream_id", started_.stream_id}, {"token", text}, {"token_id", delta.token_id}};
   params["is_final"] = is_final;
   if (delta.logprob && started_.style.streaming) params["logprob"] = delta.logprob->logprob;
   if (started_.style.top_logprobs && started_.style.streaming) params["top_logprobs"] = top_logprobs(delta);
-  emit_(notification_line("stream.chunk", std::move(params)));
+  emit(notification_line("stream.chunk", std::move(params)));
   ++sent_;
 }
 
-Ending LiveStream::end(const Finished& finished) {
+Ending LiveStream::end(const Finished& finished, const Emit& emit) {
   // What was held back belongs to no token of its own.
   const std::string rest = text_ + finished.text;
   if (!rest.empty()) {
     TextDelta chunk;
     chunk.token_id = last_token_;
-    send_chunk(rest, chunk, true);
+    send_chunk(rest, chunk, true, emit);
   }
   Ending ending = {.lines = {},
                    .model_id = started_.model_id,
@@ -129,6 +126,38 @@ Ending LiveStream::end(const Failed& failed) const {
           .finish_reason = "error",
           .error = failed.error.code,
           .is_failed = true};
+}
+
+// ------------------------------------------------------------------------------------------------------------- reading
+
+StreamReader::StreamReader(LiveStream::Emit emit, OnEnd on_end, size_t streams_max)
+    : emit_(std::move(emit)), on_end_(std::move(on_end)), added_(streams_max), thread_([this] { run(); }) {}
+
+StreamReader::~StreamReader() {
+  added_.close();
+  bell_.ring();
+  thread_.join();
+}
+
+void StreamReader::add(std::shared_ptr<LiveStream> stream) {
+  added_.push(std::move(stream));
+  bell_.ring();
+}
+
+void StreamReader::run() {
+  std::vector<std::shared_ptr<LiveStream>> live;
+  while (!added_.is_closed()) {
+    while (auto stream = added_.try_pop()) {
+      (*stream)->listen();
+      live.push_back(std::move(*stream));
+    }
+    std::erase_if(live, [this](const std::shared_ptr<LiveStream>& stream) {
+      std::optional<Ending> ending = stream->tell(emit_);
+      if (ending) on_end_(stream->id(), std::move(*ending));
+      return ending.has_value();
+    });
+    bell_.wait_until(Doorbell::Clock::now() + kIdle);
+  }
 }
 
 }  // namespace mlxserving::api

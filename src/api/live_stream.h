@@ -4,11 +4,14 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "api/rpc_work.h"
+#include "core/bounded_queue.h"
+#include "core/doorbell.h"
 #include "mlxserving/event.h"
 
 namespace mlxserving::api {
@@ -24,37 +27,66 @@ struct Ending {
   bool is_failed = false;
 };
 
-// Reads its stream on a thread of its own until it ends. `emit` takes each line and may wait, which pauses this stream
-// and no other; `on_end` takes the ending, once, as the thread's last deed. cancel() and acknowledge() from any thread.
+// What a stream's events become. tell() belongs to one thread (StreamReader's), cancel() and acknowledge() to any.
 class LiveStream {
  public:
   using Emit = std::function<void(std::string line)>;
-  using OnEnd = std::function<void(Ending ending)>;
 
-  LiveStream(NewStream started, Emit emit, OnEnd on_end);
-  ~LiveStream();  // waits for the thread: cancel() first, or let it end
+  // `ring` is called whenever tell() may have more to say, on any thread; it must be quick.
+  LiveStream(NewStream started, std::function<void()> ring);
+  ~LiveStream();  // cancels
   LiveStream(const LiveStream&) = delete;
   LiveStream& operator=(const LiveStream&) = delete;
+
+  const std::string& id() const { return started_.stream_id; }
+
+  // Begins to ring.
+  void listen();
+  // Gives `emit` a line for each event that there is and that credit allows; the ending once there are no more.
+  std::optional<Ending> tell(const Emit& emit);
 
   void cancel();
   // The client has taken so many chunks more.
   void acknowledge(uint64_t chunks);
 
  private:
-  void run();
-  void take(const TextDelta& delta);
-  Ending end(const Finished& finished);
+  Ending end(const Finished& finished, const Emit& emit);
   Ending end(const Failed& failed) const;
-  void send_chunk(const std::string& text, const TextDelta& delta, bool is_final);
-  void wait_for_credit();
+  void send_chunk(const std::string& text, const TextDelta& delta, bool is_final, const Emit& emit);
 
   NewStream started_;
-  Emit emit_;
-  OnEnd on_end_;
+  std::function<void()> ring_;
   uint64_t sent_ = 0;
   std::atomic<uint64_t> granted_;  // chunks that may be sent in all
+  std::optional<TextDelta> held_;  // waits for credit
   std::string text_;               // of a stream that is told at its end
   int32_t last_token_ = 0;
+};
+
+// The one thread that reads all streams: a step of the engine wakes it once, whatever the number of its tokens. An
+// `emit` that waits pauses every stream; one without credit pauses its own alone.
+class StreamReader {
+ public:
+  using OnEnd = std::function<void(const std::string& stream_id, Ending ending)>;
+
+  // `streams_max`: that may be added and not yet be taken up.
+  StreamReader(LiveStream::Emit emit, OnEnd on_end, size_t streams_max);
+  ~StreamReader();  // forgets what has not ended
+  StreamReader(const StreamReader&) = delete;
+  StreamReader& operator=(const StreamReader&) = delete;
+
+  std::function<void()> bell() {
+    return [this] { bell_.ring(); };
+  }
+  void add(std::shared_ptr<LiveStream> stream);
+
+ private:
+  void run();
+
+  LiveStream::Emit emit_;
+  OnEnd on_end_;
+  Doorbell bell_;
+  BoundedQueue<std::shared_ptr<LiveStream>> added_;
   std::thread thread_;  // last: it uses the others
 };
 

@@ -31,6 +31,7 @@ enum class Control { cancel, acknowledge, shutdown };
 struct Method {
   const char* name;
   const char* params;  // the schema's message
+  const char* result;  // the schema's message, or null: replies null
   std::variant<Answer, Work, Load, Generate, Control> does;
   const char* model_field = nullptr;  // names the model whose calls keep their order
   bool is_capability = true;          // told by runtime/info

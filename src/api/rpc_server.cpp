@@ -66,7 +66,11 @@ RpcServer::RpcServer(const Services& services, ServerInbox& inbox, RpcOutput out
       output_(std::move(output)),
       inbox_(inbox),
       jobs_(services.settings.pending_max + 1),
-      loads_(services.settings.pending_max + 1) {
+      loads_(services.settings.pending_max + 1),
+      reader_(
+          output_.notify,
+          [this](const std::string& id, Ending ending) { inbox_.push(StreamEnded{id, std::move(ending)}); },
+          services.settings.streams_max) {
   for (int i = 0; i < kWorkers; ++i) workers_.emplace_back([this] { run_jobs(jobs_); });
   for (int i = 0; i < kLoadWorkers; ++i) workers_.emplace_back([this] { run_jobs(loads_); });
 }
@@ -78,6 +82,7 @@ RpcServer::~RpcServer() {
   for (auto& [id, slot] : streams_) {
     if (slot.live) slot.live->cancel();
   }
+  streams_.clear();  // before the bell that they ring
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -107,6 +112,25 @@ void RpcServer::tick() {
   if (stopping_->is_cancelled && Clock::now() >= stopping_->give_up_at) give_up();
 }
 
+// Logs what a model's part has become, when it is not what it was.
+void RpcServer::note_state(const std::string& model_id, const char* part, const std::string& state) {
+  std::string& last = states_[model_id][part];
+  if (last == state) return;
+  if (!last.empty()) {
+    services_.log.write(Level::warn, "state changed",
+                        {{"model", model_id}, {"part", part}, {"from", last}, {"to", state}});
+  }
+  last = state;
+}
+
+// Every event at rate 1, every fourth at 0.25.
+bool RpcServer::is_sampled() {
+  sampling_ += services_.settings.sampling_rate;
+  if (sampling_ < 1) return false;
+  sampling_ -= 1;
+  return true;
+}
+
 void RpcServer::sample_rates() {
   sampled_at_ = Clock::now();
   const double seconds = std::chrono::duration<double>(sampled_at_ - started_).count();
@@ -118,11 +142,14 @@ void RpcServer::sample_rates() {
     const Metrics metrics = (*engine)->metrics();
     activity_.tokens[status.id].sample(seconds, static_cast<double>(metrics.completion_tokens));
     activity_.requests_done[status.id].sample(seconds, static_cast<double>(metrics.requests_finished));
+    note_state(status.id, "health", to_string((*engine)->health().state));
+    note_state(status.id, "circuit", metrics.circuit_state);
     loaded.insert(status.id);
   }
   const auto is_gone = [&](const auto& row) { return !loaded.contains(row.first); };
   std::erase_if(activity_.tokens, is_gone);
   std::erase_if(activity_.requests_done, is_gone);
+  std::erase_if(states_, is_gone);
 }
 
 // ------------------------------------------------------------------------------------------------------------ messages
@@ -291,31 +318,35 @@ void RpcServer::run_jobs(Jobs& jobs) {
 
 void RpcServer::take(WorkDone done) {
   --jobs_running_;
-  const Call& call = *done.call;
-  if (const auto lane = lanes_.find(call.lane); lane != lanes_.end()) {
+  const std::shared_ptr<const Call> call = std::move(done.call);
+  if (std::string_view(call->method->name) == "tokenize" && is_sampled()) activity_.tokenize_ms.add(done.took_ms);
+  const auto unanswered = calls_.find(call->number);
+  if (unanswered != calls_.end()) {
+    conclude(unanswered->second, std::move(done.outcome));
+  } else {  // cancelled while a worker was at it: streams that nobody asks for any more end when they are dropped
+    release_streams(*call);
+    if (done.outcome.loaded) (void)services_.host.unload(call->lane);
+  }
+  // Only now, so that the next call of the model finds it as this one has left it.
+  if (const auto lane = lanes_.find(call->lane); lane != lanes_.end()) {
     lane->second.is_busy = false;
-    start_next(call.lane);
+    start_next(call->lane);
   }
-  if (std::string_view(call.method->name) == "tokenize") activity_.tokenize_ms.add(done.took_ms);
-  const auto found = calls_.find(call.number);
-  const bool is_answered = found == calls_.end();  // cancelled while a worker was at it
-  if (is_answered) {
-    // Streams that nobody asks for any more end when they are dropped.
-    release_streams(call);
-    if (done.outcome.loaded) (void)services_.host.unload(call.lane);
-    return;
-  }
-  const std::shared_ptr<Call> live = found->second;
-  const auto* how = std::get_if<Generate>(&call.method->does);
-  const bool replies_at_end = how != nullptr && how->replies_at_end && !done.outcome.streams.empty();
+}
+
+// Holds the call: answering forgets it.
+void RpcServer::conclude(std::shared_ptr<Call> call, Outcome outcome) {
+  const auto* how = std::get_if<Generate>(&call->method->does);
+  const bool replies_at_end = how != nullptr && how->replies_at_end && !outcome.streams.empty();
   if (replies_at_end) {
-    live->streams_left = done.outcome.streams.size();
+    call->streams_left = outcome.streams.size();
+    for (NewStream& stream : outcome.streams) stream.style.stats_in_event = true;
   } else {
     const bool is_null = how != nullptr && (how->replies_null || how->replies_at_end);
-    const bool is_good = std::holds_alternative<Json>(done.outcome.reply);
-    answer(*live, is_null && is_good ? Reply(Json()) : done.outcome.reply);
+    const bool is_good = std::holds_alternative<Json>(outcome.reply);
+    answer(*call, is_null && is_good ? Reply(Json()) : outcome.reply);
   }
-  start_streams(*live, std::move(done.outcome.streams));
+  start_streams(*call, std::move(outcome.streams));
 }
 
 // ------------------------------------------------------------------------------------------------------------- streams
@@ -385,9 +416,8 @@ void RpcServer::start_streams(const Call& call, std::vector<NewStream> started) 
   for (NewStream& stream : started) {
     const std::string id = stream.stream_id;
     StreamSlot& slot = streams_.at(id);
-    slot.live = std::make_unique<LiveStream>(std::move(stream), output_.notify, [this, id](Ending ending) {
-      inbox_.push(StreamEnded{id, std::move(ending)});
-    });
+    slot.live = std::make_shared<LiveStream>(std::move(stream), reader_.bell());
+    reader_.add(slot.live);
     if (slot.is_cancelled) slot.live->cancel();
   }
   release_streams(call);
@@ -399,9 +429,11 @@ void RpcServer::take(StreamEnded ended) {
   const uint64_t number = slot->second.call;
   streams_.erase(slot);
   const Ending& ending = ended.ending;
-  activity_.generation_ms.add(ending.timings.total_ms);
-  activity_.generation_seconds += ending.timings.total_ms / 1000;
-  activity_.generated_tokens += static_cast<uint64_t>(ending.usage.completion_tokens);
+  if (is_sampled()) {
+    activity_.generation_ms.add(ending.timings.total_ms);
+    activity_.generation_seconds += ending.timings.total_ms / 1000;
+    activity_.generated_tokens += static_cast<uint64_t>(ending.usage.completion_tokens);
+  }
   if (ending.is_failed) {
     ++activity_.errors;
     if (ending.error == ErrorCode::timeout) ++activity_.timeouts;

@@ -82,8 +82,8 @@ class RpcServer {
   };
   struct StreamSlot {
     uint64_t call = 0;
-    bool is_cancelled = false;  // before it began
-    std::unique_ptr<LiveStream> live;
+    bool is_cancelled = false;         // before it began
+    std::shared_ptr<LiveStream> live;  // shared with the thread that reads it
   };
   struct Job {
     std::shared_ptr<const Call> call;
@@ -99,10 +99,13 @@ class RpcServer {
 
   void take(Received received);
   void take(WorkDone done);
+  void conclude(std::shared_ptr<Call> call, Outcome outcome);
   void take(StreamEnded ended);
   void take(StopRequested stop);
   void tick();
   void sample_rates();
+  bool is_sampled();
+  void note_state(const std::string& model_id, const char* part, const std::string& state);
 
   void take_request(Request request);
   std::optional<RpcError> admit(const Request& request) const;
@@ -148,9 +151,12 @@ class RpcServer {
   size_t jobs_running_ = 0;
   Activity activity_;
   Clock::time_point sampled_at_ = started_;
+  double sampling_ = 0;
+  std::map<std::string, std::map<std::string, std::string>> states_;  // by model and part
   std::optional<Stopping> stopping_;
   Jobs jobs_;
   Jobs loads_;
+  StreamReader reader_;
   std::vector<std::thread> workers_;
 };
 

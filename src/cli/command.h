@@ -28,6 +28,7 @@ Runner declare_run(CLI::App& command);
 Runner declare_generate(CLI::App& command);
 Runner declare_logits(CLI::App& command);
 Runner declare_bench(CLI::App& command);
+Runner declare_config(CLI::App& command);
 Runner declare_runtime(CLI::App& command);
 Runner declare_schema(CLI::App& command);
 Runner declare_serve(CLI::App& command);

@@ -28,6 +28,7 @@ constexpr Row kCommands[] = {
     {"tokenize", "Show the tokens of a text", declare_tokenize},
     {"template", "Render a chat template", declare_template},
     {"logits", "Show the logits a model gives for token ids", declare_logits},
+    {"config", "Check configuration files", declare_config},
     {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
 };
 

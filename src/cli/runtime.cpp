@@ -5,13 +5,16 @@
 #include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "api/id_scanner.h"
 #include "api/rpc_server.h"
 #include "cli/command.h"
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
+#include "config/load.h"
 #include "core/result.h"
 #include "net/line_input.h"
 #include "net/line_output.h"
@@ -23,11 +26,15 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{1000};         // how soon the death of the parent is seen
 constexpr milliseconds kFlushTime{1000};    // for the last lines, at the end
-constexpr size_t kNotifyAhead = 256 << 10;  // bytes that a client may leave unread before its streams pause
+constexpr size_t kNotifyAhead = 64 << 10;   // bytes that a client may leave unread before its streams pause
 constexpr size_t kRepliesAhead = 64 << 20;  // and before no more requests are read
 
 struct Options {
-  config::RuntimeSettings settings;
+  std::string config;
+  config::RuntimeSettings settings = {};
+  // Over the file's, when given.
+  std::optional<size_t> max_line_bytes = {};
+  std::optional<int64_t> shutdown_ms = {};
   std::string log_level;
   std::string numerics = "default";
   int threads = 0;
@@ -85,13 +92,23 @@ int take_standard_output() {
   return own;
 }
 
-Result<telemetry::Level> log_level(const Options& options) {
+Result<config::RuntimeSettings> read_settings(const Options& options) {
+  const auto path = options.config.empty() ? config::configured_path() : std::optional(options.config);
+  MLXS_TRY(config::RuntimeSettings settings, config::load_settings(path, config::environment_name()));
+  settings.max_line_bytes = options.max_line_bytes.value_or(settings.max_line_bytes);
+  settings.shutdown_ms = options.shutdown_ms.value_or(settings.shutdown_ms);
+  settings.pending_max = options.settings.pending_max;
+  settings.streams_max = options.settings.streams_max;
+  return settings;
+}
+
+Result<telemetry::Level> log_level(const Options& options, const config::RuntimeSettings& settings) {
   std::string name = options.log_level;
   for (const char* variable : {"MLX_SERVING_LOG_LEVEL", "KR_MLX_LOG_LEVEL"}) {
     const char* value = std::getenv(variable);
     if (name.empty() && value != nullptr) name = value;
   }
-  if (name.empty()) return options.settings.debug ? telemetry::Level::debug : telemetry::Level::info;
+  if (name.empty()) return settings.debug ? telemetry::Level::debug : telemetry::Level::info;
   const auto level = telemetry::level_of(name);
   if (level) return *level;
   return fail(ErrorCode::invalid_request, "log-level",
@@ -99,7 +116,8 @@ Result<telemetry::Level> log_level(const Options& options) {
 }
 
 Result<int> run_runtime(const Options& options) {
-  MLXS_TRY(const telemetry::Level level, log_level(options));
+  MLXS_TRY(const config::RuntimeSettings settings, read_settings(options));
+  MLXS_TRY(const telemetry::Level level, log_level(options, settings));
   MLXS_TRY(const Numerics numerics, read_numerics(options.numerics));
   std::signal(SIGPIPE, SIG_IGN);
   Interrupt interrupt;
@@ -110,7 +128,7 @@ Result<int> run_runtime(const Options& options) {
   auto output = std::make_unique<net::LineOutput>(descriptor, [&] { stop(api::StopReason::output_broken); });
   const auto host = Host::create({.memory_bytes = options.memory_megabytes * 1'000'000,
                                   .engine = {.numerics = numerics, .threads = options.threads}});
-  const api::Services services{*host, log, options.settings, MLXS_VERSION, MLXS_MLX_VERSION};
+  const api::Services services{*host, log, settings, MLXS_VERSION, MLXS_MLX_VERSION};
   bool is_clean = false;
   {
     api::RpcServer server(services, inbox,
@@ -121,7 +139,7 @@ Result<int> run_runtime(const Options& options) {
                                  output->write(line);
                                }});
     net::LineInput input(STDIN_FILENO);
-    std::thread reader([&] { read_lines(input, inbox, *output, options.settings.max_line_bytes); });
+    std::thread reader([&] { read_lines(input, inbox, *output, settings.max_line_bytes); });
     interrupt.on_signal([&] { stop(api::StopReason::signal); });
     log.write_text("MLX Runtime ready");
     is_clean = server.run();
@@ -145,9 +163,10 @@ Result<int> run_runtime(const Options& options) {
 Runner declare_runtime(CLI::App& command) {
   auto options = std::make_shared<Options>();
   config::RuntimeSettings& settings = options->settings;
-  command.add_option("--max-line-bytes", settings.max_line_bytes, "Bytes of one message.")
-      ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
-      ->capture_default_str();
+  command.add_option("--config", options->config,
+                     "runtime.yaml. Default the file that MLX_SERVING_CONFIG names, else none. docs/configuration.md.");
+  command.add_option("--max-line-bytes", options->max_line_bytes, "Bytes of one message. Default 67108864.")
+      ->check(CLI::Range(size_t{1024}, size_t{1} << 30));
   command.add_option("--max-pending", settings.pending_max, "Requests that may wait for their reply.")
       ->check(CLI::Range(size_t{1}, size_t{1} << 20))
       ->capture_default_str();
@@ -155,10 +174,9 @@ Runner declare_runtime(CLI::App& command) {
       ->check(CLI::Range(size_t{1}, size_t{1} << 14))
       ->capture_default_str();
   command
-      .add_option("--shutdown-ms", settings.shutdown_ms,
-                  "How long running requests may take to finish after SIGTERM or the end of the input.")
-      ->check(CLI::Range(int64_t{0}, int64_t{86'400'000}))
-      ->capture_default_str();
+      .add_option("--shutdown-ms", options->shutdown_ms,
+                  "How long running requests may take to finish after SIGTERM or the end of the input. Default 4000.")
+      ->check(CLI::Range(int64_t{0}, int64_t{86'400'000}));
   command.add_option("--log-level", options->log_level,
                      "trace, debug, info, warn, error or off. Default MLX_SERVING_LOG_LEVEL, KR_MLX_LOG_LEVEL, info.");
   command.add_option("--numerics", options->numerics, "As in mlx-serving generate.")

@@ -4,8 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
+
+#include "core/json.h"
 
 namespace mlxserving::config {
 
@@ -31,5 +34,15 @@ struct RuntimeSettings {
   size_t pending_bytes_max = size_t{256} << 20;  // of their lines
   size_t streams_max = 512;                      // generations under way
 };
+
+// Which key of runtime.yaml sets what: the table of keys that this program reads. The npm package reads others.
+struct SettingRow {
+  const char* key;
+  void (*apply)(RuntimeSettings& settings, const Json& value);
+};
+std::span<const SettingRow> setting_rows();
+
+// From a whole configuration that the schema allows, defaults filled in.
+RuntimeSettings to_settings(const Json& config);
 
 }  // namespace mlxserving::config

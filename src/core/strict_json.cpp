@@ -6,9 +6,12 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/utf8.h"
+
 namespace mlxserving {
 namespace {
 
+constexpr size_t kFaultBytesMax = 300;    // the library repeats the token it was reading, however long
 constexpr size_t kLinearMembersMax = 16;  // up to here comparing names is quicker than hashing them
 
 class Builder {  // nlohmann's SAX interface
@@ -58,6 +61,7 @@ class Builder {  // nlohmann's SAX interface
 
   bool refuse(std::string why) {
     fault_ = std::move(why);
+    if (fault_.size() > kFaultBytesMax) fault_ = utf8::to_valid(fault_.substr(0, kFaultBytesMax)) + "...";
     return false;
   }
 

@@ -276,23 +276,23 @@ constexpr Field kStreamingFields[] = {
 constexpr Message kStreaming = {"StreamingConfig", "streaming", kStreamingFields};
 
 constexpr Field kModelPreloadFields[] = {
-    {"enabled", boolean(), optional, "true"},
-    {"parallel", boolean(), optional, "false"},
-    {"max_parallel", kNumber, optional, "2"},
-    {"fail_fast", boolean(), optional, "false"},
+    {"enabled", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"parallel", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"max_parallel", kNumber, optional, "2", "", nullptr, Effect::inert},
+    {"fail_fast", boolean(), optional, "false", "", nullptr, Effect::inert},
     {"models", list_of(kPreloadModelType), optional,
      "[{\"model_id\":\"mlx-community/"
      "Llama-3.2-3B-Instruct-4bit\",\"warmup_requests\":3,\"max_tokens\":10,\"warmup_prompts\":[\"Hello, "
      "world!\",\"Test generation\",\"Quick warmup\"]}]",
-     "List of {model_id, warmup_requests, max_tokens, warmup_prompts[], options?}."},
+     "List of {model_id, warmup_requests, max_tokens, warmup_prompts[], options?}.", nullptr, Effect::inert},
 };
 constexpr Message kModelPreload = {"ModelPreloadConfig", "model_preload", kModelPreloadFields};
 
 constexpr Field kModelMemoryCacheFields[] = {
     {"enabled", boolean(), required, "true", "LRU eviction at max_cached_models."},
     {"max_cached_models", integer(kPositive), required, "5"},
-    {"eviction_strategy", choice(kLru), required, "\"lru\"", "Only lru."},
-    {"warmup_on_start", kTexts, required, "[]", "Ids loaded when the ModelManager is created."},
+    {"eviction_strategy", choice(kLru), required, "\"lru\"", "Only lru.", nullptr, Effect::inert},
+    {"warmup_on_start", kTexts, required, "[]", "Ids loaded when the engine has started."},
     {"track_stats", boolean(), required, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kModelMemoryCache = {"ModelMemoryCacheConfig", "model.memory_cache", kModelMemoryCacheFields};
@@ -302,7 +302,7 @@ constexpr Field kModelFields[] = {
     {"default_max_tokens", integer(kPositive), required, "512"},
     {"max_loaded_models", integer(kPositive), required, "5", "Hard limit + load queue concurrency."},
     {"supported_dtypes", kTexts, required, "[\"float16\",\"bfloat16\",\"float32\"]",
-     "Generation refused for other known dtypes."},
+     "Generation refused for other known dtypes.", nullptr, Effect::inert},
     {"default_quantization", choice(kQuantizationModes), required, "\"none\"", "None/int8/int4.", nullptr,
      Effect::inert},
     {"default_dtype", text().sized(1), required, "\"unknown\""},
@@ -406,8 +406,9 @@ constexpr Field kCacheFields[] = {
 constexpr Message kCache = {"CacheConfig", "cache", kCacheFields};
 
 constexpr Field kPythonBridgeFields[] = {
-    {"max_buffer_size", integer({1024, kInfinity}), required, "1048576", "Bytes; runtime input line cap."},
-    {"stream_queue_size", integer(kPositive), required, "100"},
+    {"max_buffer_size", integer({1024, kInfinity}), required, "1048576",
+     "Bytes of one message, where that is more than the runtime's 64 MiB."},
+    {"stream_queue_size", integer(kPositive), required, "100", "", nullptr, Effect::inert},
     {"queue_put_max_retries", integer({0, kInfinity}), required, "100", "", nullptr, Effect::inert},
     {"queue_put_backoff_ms", integer(kPositive), required, "10", "", nullptr, Effect::inert},
 };
@@ -430,10 +431,10 @@ constexpr Message kPerformance = {"PerformanceConfig", "performance", kPerforman
 constexpr Field kTelemetryFields[] = {
     {"enabled", boolean(), required, "false",
      "Runtime telemetry (Python); the TS exporter is enabled by code, not by this."},
-    {"service_name", text().sized(1), required, "\"kr-serve-mlx\""},
-    {"prometheus_port", integer({1024, 65535}), required, "9464"},
+    {"service_name", text().sized(1), required, "\"kr-serve-mlx\"", "", nullptr, Effect::inert},
+    {"prometheus_port", integer({1024, 65535}), required, "9464", "", nullptr, Effect::inert},
     {"export_interval_ms", integer(kPositive), required, "60000",
-     "Extra Python key `sampling_rate` (1.0, clamped 0.01-1) exists in code only."},
+     "Extra Python key `sampling_rate` (1.0, clamped 0.01-1) exists in code only.", nullptr, Effect::inert},
     {"sampling_rate", number({0, 1}), optional, "1.0", "Fraction of requests that are measured."},
 };
 constexpr Message kTelemetry = {"TelemetryConfig", "telemetry", kTelemetryFields};
@@ -441,22 +442,29 @@ constexpr Message kTelemetry = {"TelemetryConfig", "telemetry", kTelemetryFields
 constexpr Field kDevelopmentFields[] = {
     {"verbose", boolean(), required, "false", "Log every stdin write."},
     {"debug", boolean(), required, "false"},
-    {"log_ipc", boolean(), required, "false", "", nullptr, Effect::inert},
+    {"log_ipc", boolean(), required, "false", "Log each message's method and size."},
     {"enable_profiling", boolean(), required, "false", "", nullptr, Effect::inert},
 };
 constexpr Message kDevelopment = {"DevelopmentConfig", "development", kDevelopmentFields};
 
 constexpr Field kGenerationWarmupFields[] = {
-    {"enabled", boolean(), optional, "true"},
-    {"request_count", integer({0, kInfinity}), optional, "0"},
-    {"max_tokens", integer(kPositive), optional, "16"},
-    {"temperature", kNumber, optional, "0.2"},
-    {"top_p", kNumber, optional, "0.95"},
-    {"timeout_ms", integer(kPositive), optional, "1500"},
-    {"prompts", kTexts, optional, "[]"},
-    {"model_overrides", kObjects, optional, "[]"},
+    {"enabled", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"request_count", integer({0, kInfinity}), optional, "0", "", nullptr, Effect::inert},
+    {"max_tokens", integer(kPositive), optional, "16", "", nullptr, Effect::inert},
+    {"temperature", kNumber, optional, "0.2", "", nullptr, Effect::inert},
+    {"top_p", kNumber, optional, "0.95", "", nullptr, Effect::inert},
+    {"timeout_ms", integer(kPositive), optional, "1500", "", nullptr, Effect::inert},
+    {"prompts", kTexts, optional, "[]", "", nullptr, Effect::inert},
+    {"model_overrides", kObjects, optional, "[]", "", nullptr, Effect::inert},
 };
 constexpr Message kGenerationWarmup = {"GenerationWarmupConfig", "generation_warmup", kGenerationWarmupFields};
+
+constexpr const char* kValidationModes[] = {"strict", "warn"};
+constexpr Field kValidationFields[] = {
+    {"mode", choice(kValidationModes), optional, "\"strict\"",
+     "strict: a wrong field fails its request; warn: an optional one is logged and counts as absent."},
+};
+constexpr Message kValidation = {"ValidationConfig", "validation", kValidationFields};
 
 constexpr Field kEnvironmentsFields[] = {
     {"production", kAnyMap, optional, nullptr, "Merged over the file when the environment is production."},
@@ -486,6 +494,7 @@ constexpr Field kRuntimeFields[] = {
     {"telemetry", object(kTelemetry), required},
     {"development", object(kDevelopment), required},
     {"generation_warmup", object(kGenerationWarmup), optional},
+    {"validation", object(kValidation), optional},
     {"request_deduplication", object(dormant::kRequestDeduplication), optional},
     {"prompt_cache", object(dormant::kPromptCache), optional},
     {"request_coalescing", object(dormant::kRequestCoalescing), optional},
@@ -555,6 +564,7 @@ constexpr const Message* kMessages[] = {&kPreloadModel,
                                         &kTelemetry,
                                         &kDevelopment,
                                         &kGenerationWarmup,
+                                        &kValidation,
                                         &kEnvironments,
                                         &kRuntime};
 

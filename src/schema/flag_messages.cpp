@@ -6,51 +6,56 @@ namespace {
 
 using enum Need;
 
+// Flags of parts that this runtime does not have: read, checked, and without effect.
+constexpr Texts kPercentageTexts = {.too_small = "Invalid rollout percentage: {value}. Must be 0-100.",
+                                    .too_big = "Invalid rollout percentage: {value}. Must be 0-100."};
+constexpr Type kPercentage = number({0, 100}, &kPercentageTexts);
+
 constexpr Field kFlagsPhase4RolloutFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"percentage", kNumber, optional, "0"},
-    {"hash_seed", kText, optional, "\"phase4-rollout-2025-01-08\""},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"percentage", kPercentage, optional, "0", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"phase4-rollout-2025-01-08\"", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsPhase4Rollout = {"FlagsPhase4RolloutConfig", "phase4_rollout", kFlagsPhase4RolloutFields};
 
 constexpr Field kFlagsAdaptiveGovernorFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"rollout_percentage", kNumber, optional, "0"},
-    {"hash_seed", kText, optional, "\"adaptive-governor-2025-01-08\""},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"rollout_percentage", kPercentage, optional, "0", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"adaptive-governor-2025-01-08\"", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsAdaptiveGovernor = {"FlagsAdaptiveGovernorConfig", "adaptive_governor",
                                             kFlagsAdaptiveGovernorFields};
 
 constexpr Field kFlagsHttp2TransportFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"rollout_percentage", kNumber, optional, "0"},
-    {"hash_seed", kText, optional, "\"http2-transport-2025-01-08\""},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"rollout_percentage", kPercentage, optional, "0", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"http2-transport-2025-01-08\"", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsHttp2Transport = {"FlagsHttp2TransportConfig", "http2_transport", kFlagsHttp2TransportFields};
 
 constexpr Field kFlagsTtftPipelineWarmupQueueFields[] = {
-    {"enabled", boolean(), optional, "true"},
+    {"enabled", boolean(), optional, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsTtftPipelineWarmupQueue = {"FlagsTtftPipelineWarmupQueueConfig", "ttft_pipeline.warmup_queue",
                                                    kFlagsTtftPipelineWarmupQueueFields};
 
 constexpr Field kFlagsTtftPipelineSpeculationFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"allowlist_only", boolean(), optional, "true"},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"allowlist_only", boolean(), optional, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsTtftPipelineSpeculation = {"FlagsTtftPipelineSpeculationConfig", "ttft_pipeline.speculation",
                                                    kFlagsTtftPipelineSpeculationFields};
 
 constexpr Field kFlagsTtftPipelineKvPrepFields[] = {
-    {"enabled", boolean(), optional, "false"},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsTtftPipelineKvPrep = {"FlagsTtftPipelineKvPrepConfig", "ttft_pipeline.kv_prep",
                                               kFlagsTtftPipelineKvPrepFields};
 
 constexpr Field kFlagsTtftPipelineFields[] = {
-    {"enabled", boolean(), optional, "true"},
-    {"rollout_percentage", kNumber, optional, "100"},
-    {"hash_seed", kText, optional, "\"ttft-pipeline-2025-01-08\""},
+    {"enabled", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"rollout_percentage", kPercentage, optional, "100", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"ttft-pipeline-2025-01-08\"", "", nullptr, Effect::inert},
     {"warmup_queue", object(kFlagsTtftPipelineWarmupQueue), optional},
     {"speculation", object(kFlagsTtftPipelineSpeculation), optional},
     {"kv_prep", object(kFlagsTtftPipelineKvPrep), optional},
@@ -58,28 +63,28 @@ constexpr Field kFlagsTtftPipelineFields[] = {
 constexpr Message kFlagsTtftPipeline = {"FlagsTtftPipelineConfig", "ttft_pipeline", kFlagsTtftPipelineFields};
 
 constexpr Field kFlagsQosMonitorEvaluatorFields[] = {
-    {"enabled", boolean(), optional, "false"},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsQosMonitorEvaluator = {"FlagsQosMonitorEvaluatorConfig", "qos_monitor.evaluator",
                                                kFlagsQosMonitorEvaluatorFields};
 
 constexpr Field kFlagsQosMonitorExecutorFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"dry_run", boolean(), optional, "true"},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"dry_run", boolean(), optional, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsQosMonitorExecutor = {"FlagsQosMonitorExecutorConfig", "qos_monitor.executor",
                                               kFlagsQosMonitorExecutorFields};
 
 constexpr Field kFlagsQosMonitorPolicyStoreFields[] = {
-    {"enabled", boolean(), optional, "false"},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsQosMonitorPolicyStore = {"FlagsQosMonitorPolicyStoreConfig", "qos_monitor.policy_store",
                                                  kFlagsQosMonitorPolicyStoreFields};
 
 constexpr Field kFlagsQosMonitorFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"rollout_percentage", kNumber, optional, "0"},
-    {"hash_seed", kText, optional, "\"qos-monitor-2025-01-08\""},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"rollout_percentage", kPercentage, optional, "0", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"qos-monitor-2025-01-08\"", "", nullptr, Effect::inert},
     {"evaluator", object(kFlagsQosMonitorEvaluator), optional},
     {"executor", object(kFlagsQosMonitorExecutor), optional},
     {"policy_store", object(kFlagsQosMonitorPolicyStore), optional},
@@ -87,29 +92,29 @@ constexpr Field kFlagsQosMonitorFields[] = {
 constexpr Message kFlagsQosMonitor = {"FlagsQosMonitorConfig", "qos_monitor", kFlagsQosMonitorFields};
 
 constexpr Field kFlagsQosIntegrationFields[] = {
-    {"enabled", boolean(), optional, "false"},
-    {"rollout_percentage", kNumber, optional, "0"},
-    {"hash_seed", kText, optional, "\"qos-integration-2025-01-08\""},
+    {"enabled", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"rollout_percentage", kPercentage, optional, "0", "", nullptr, Effect::inert},
+    {"hash_seed", kText, optional, "\"qos-integration-2025-01-08\"", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsQosIntegration = {"FlagsQosIntegrationConfig", "qos_integration", kFlagsQosIntegrationFields};
 
 constexpr Field kFlagsEmergencyFields[] = {
-    {"kill_switch", boolean(), optional, "false"},
-    {"rollback_to_baseline", boolean(), optional, "false"},
+    {"kill_switch", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"rollback_to_baseline", boolean(), optional, "false", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsEmergency = {"FlagsEmergencyConfig", "emergency", kFlagsEmergencyFields};
 
 constexpr Field kFlagsObservabilityFields[] = {
-    {"log_feature_decisions", boolean(), optional, "false"},
-    {"export_metrics", boolean(), optional, "true"},
-    {"metric_prefix", kText, optional, "\"mlx_serving_feature_flags\""},
+    {"log_feature_decisions", boolean(), optional, "false", "", nullptr, Effect::inert},
+    {"export_metrics", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"metric_prefix", kText, optional, "\"mlx_serving_feature_flags\"", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsObservability = {"FlagsObservabilityConfig", "observability", kFlagsObservabilityFields};
 
 constexpr Field kFlagsConfigReloadFields[] = {
-    {"enabled", boolean(), optional, "true"},
-    {"validate_on_reload", boolean(), optional, "true"},
-    {"rollback_on_error", boolean(), optional, "true"},
+    {"enabled", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"validate_on_reload", boolean(), optional, "true", "", nullptr, Effect::inert},
+    {"rollback_on_error", boolean(), optional, "true", "", nullptr, Effect::inert},
 };
 constexpr Message kFlagsConfigReload = {"FlagsConfigReloadConfig", "config_reload", kFlagsConfigReloadFields};
 

@@ -367,6 +367,163 @@ constexpr Field kVisionModelResponseFields[] = {
 };
 constexpr Message kVisionModelResponse = {"VisionModelResponse", "load_vision_model", kVisionModelResponseFields};
 
+constexpr Field kSuccessResponseFields[] = {
+    {"success", boolean(), required, nullptr, "Of cancel and stream.ack: whether there was such a request or stream."}};
+constexpr Message kSuccessResponse = {"SuccessResponse", "unload_model, cancel, stream.ack", kSuccessResponseFields};
+
+constexpr Field kBatchItemFields[] = {
+    {"success", boolean(), required},
+    {"result", kAny, optional, nullptr, "What the method replies on its own; null of a failed item."},
+    {"error", kText.or_null(), optional},
+    {"code", kNumber, optional, nullptr, "Of a failed item, as in an error reply."},
+    {"data", kAny, optional},
+};
+constexpr Message kBatchItem = {"BatchItem", "One request of a batch.", kBatchItemFields};
+constexpr Type kBatchItemType = object(kBatchItem);
+constexpr Field kBatchResponseFields[] = {{"results", list_of(kBatchItemType), required, nullptr, "In their order."}};
+constexpr Message kBatchResponse = {"BatchResponse", "batch_generate, batch_tokenize, batch_check_draft",
+                                    kBatchResponseFields};
+
+constexpr Field kLatencyFields[] = {
+    {"mean", kNumber, required}, {"min", kNumber, required}, {"max", kNumber, required},
+    {"p50", kNumber, optional},  {"p95", kNumber, optional}, {"p99", kNumber, optional},
+};
+constexpr Message kLatency = {"LatencyMs", "Milliseconds; percentiles of ten samples and more.", kLatencyFields};
+
+constexpr Field kTokenRateFields[] = {{"tokens_per_second", kNonNegativeNumber, required}};
+constexpr Message kTokenRate = {"TokenRate", "Speed of generation.", kTokenRateFields};
+
+constexpr Field kTelemetryGenerationFields[] = {
+    {"calls", kNonNegativeInteger, required},
+    {"total_tokens", kNonNegativeInteger, required},
+    {"avg_tokens_per_call", kNonNegativeNumber, optional},
+    {"latency_ms", object(kLatency), optional},
+    {"throughput", object(kTokenRate), optional},
+};
+constexpr Message kTelemetryGeneration = {"TelemetryGeneration", "Generations that ended.", kTelemetryGenerationFields};
+
+constexpr Field kTelemetryTokenizationFields[] = {
+    {"calls", kNonNegativeInteger, required},
+    {"latency_ms", object(kLatency), optional},
+};
+constexpr Message kTelemetryTokenization = {"TelemetryTokenization", "Calls of tokenize.",
+                                            kTelemetryTokenizationFields};
+
+constexpr Field kTelemetryErrorsFields[] = {
+    {"total", kNonNegativeInteger, required},
+    {"timeouts", kNonNegativeInteger, required},
+    {"error_rate", kNonNegativeNumber, required, nullptr, "Errors a request."},
+};
+constexpr Message kTelemetryErrors = {"TelemetryErrors", "Requests and streams that failed.", kTelemetryErrorsFields};
+
+constexpr Type kFlag = boolean();
+constexpr Field kNativeFields[] = {
+    {"enabled", map_of(kFlag), required},
+    {"statistics", kAnyMap, required},
+};
+constexpr Message kNative = {"NativeOptimizations", "Parts of older runtimes.", kNativeFields};
+
+constexpr Field kRuntimeTelemetryFields[] = {
+    {"enabled", boolean(), required},
+    {"sampling_rate", kNonNegativeNumber, optional},
+    {"generation", object(kTelemetryGeneration), optional},
+    {"tokenization", object(kTelemetryTokenization), optional},
+    {"errors", object(kTelemetryErrors), optional},
+    {"native_optimizations", object(kNative), required},
+};
+constexpr Message kRuntimeTelemetry = {"RuntimeTelemetryResponse", "runtime/telemetry", kRuntimeTelemetryFields};
+
+constexpr Field kBatcherLatencyFields[] = {
+    {"p50_ms", kNonNegativeNumber, required}, {"p95_ms", kNonNegativeNumber, required},
+    {"p99_ms", kNonNegativeNumber, required}, {"min_ms", kNonNegativeNumber, required},
+    {"max_ms", kNonNegativeNumber, required}, {"mean_ms", kNonNegativeNumber, required},
+    {"count", kNonNegativeInteger, required},
+};
+constexpr Message kBatcherLatency = {"BatcherLatency", "Of whole requests.", kBatcherLatencyFields};
+
+constexpr Field kSpansFields[] = {
+    {"5s", kNonNegativeNumber, required},
+    {"30s", kNonNegativeNumber, required},
+    {"60s", kNonNegativeNumber, required},
+};
+constexpr Message kSpans = {"RatesBySpan", "A second, over the latest seconds.", kSpansFields};
+
+constexpr Field kBatcherThroughputFields[] = {
+    {"tokens_per_second", object(kSpans), required},
+    {"requests_per_second", object(kSpans), required},
+};
+constexpr Message kBatcherThroughput = {"BatcherThroughput", "How much is done.", kBatcherThroughputFields};
+
+constexpr Field kBatcherBatchFields[] = {
+    {"current_size", kNonNegativeInteger, required},
+    {"min_size", kNonNegativeNumber, required},
+    {"max_size", kNonNegativeNumber, required},
+    {"mean_size", kNonNegativeNumber, required},
+    {"distribution", kAnyMap, required},
+};
+constexpr Message kBatcherBatch = {"BatcherBatch", "Rows of a step.", kBatcherBatchFields};
+
+constexpr Field kBatcherMetricsFields[] = {
+    {"latency", object(kBatcherLatency), required},
+    {"throughput", object(kBatcherThroughput), required},
+    {"batch", object(kBatcherBatch), required},
+    {"queue_depth", kNonNegativeInteger, required},
+    {"mode_transitions", kNonNegativeInteger, required},
+    {"uptime_seconds", kNonNegativeNumber, required},
+    {"timestamp", kNonNegativeNumber, required, nullptr, "Seconds since 1970."},
+};
+constexpr Message kBatcherMetrics = {"BatcherMetricsResponse", "get_batcher_metrics", kBatcherMetricsFields};
+
+constexpr Field kBatcherHealthFields[] = {
+    {"healthy", boolean(), required},
+    {"running", boolean(), required},
+    {"active_batch_size", kNonNegativeInteger, required},
+    {"pending_queue_size", kNonNegativeInteger, required},
+    {"total_requests", kNonNegativeInteger, required},
+    {"completed_requests", kNonNegativeInteger, required},
+    {"max_batch_size", kNonNegativeInteger, required},
+    {"error_indicators", kTexts, required},
+};
+constexpr Message kBatcherHealth = {"BatcherHealthResponse", "get_batcher_health", kBatcherHealthFields};
+
+constexpr Field kMemoryControllerFields[] = {
+    {"enabled", boolean(), required},
+    {"current_limit", kNonNegativeInteger, required},
+    {"utilization", kNonNegativeNumber, required, nullptr, "Of the KV cache, from 0 to 1."},
+    {"active_memory_gb", kNonNegativeNumber, required},
+    {"oom_prevented", kNonNegativeInteger, required},
+};
+constexpr Message kMemoryController = {"MemoryControllerMetrics", "Memory of one model.", kMemoryControllerFields};
+
+constexpr Field kPromptCacheFields[] = {
+    {"enabled", boolean(), required},
+    {"cache_size", kNonNegativeInteger, required, nullptr, "Pages."},
+    {"hit_rate", kNonNegativeNumber, required, nullptr, "Of prompt tokens."},
+    {"total_requests", kNonNegativeInteger, required},
+    {"cache_hits", kNonNegativeInteger, required, nullptr, "Prompt tokens that were not computed again."},
+    {"memory_mb", kNonNegativeNumber, required},
+};
+constexpr Message kPromptCacheMetrics = {"PromptCacheMetrics", "The prefix cache of one model.", kPromptCacheFields};
+
+constexpr Field kWeek4FeaturesFields[] = {
+    {"memory_controller", object(kMemoryController), required},
+    {"prompt_cache", object(kPromptCacheMetrics), required},
+};
+constexpr Message kWeek4Features = {"Week4Features", "Parts of get_week4_metrics.", kWeek4FeaturesFields};
+
+constexpr Field kBatcherPerformanceFields[] = {
+    {"total_requests", kNonNegativeInteger, required},    {"completed_requests", kNonNegativeInteger, required},
+    {"avg_batch_size", kNonNegativeNumber, required},     {"max_batch_size", kNonNegativeInteger, required},
+    {"active_batch_size", kNonNegativeInteger, required},
+};
+constexpr Message kBatcherPerformance = {"BatcherPerformance", "Requests of one model.", kBatcherPerformanceFields};
+
+constexpr Field kWeek4Fields[] = {
+    {"week4_features", object(kWeek4Features), required},
+    {"performance", object(kBatcherPerformance), required},
+};
+constexpr Message kWeek4 = {"Week4MetricsResponse", "get_week4_metrics", kWeek4Fields};
+
 // ------------------------------------------------------------------------------------------------------ notifications
 
 constexpr Field kTopLogprobFields[] = {
@@ -458,6 +615,27 @@ constexpr const Message* kMessages[] = {
     &kDraftDetails,
     &kCheckDraftResponse,
     &kVisionModelResponse,
+    &kSuccessResponse,
+    &kBatchItem,
+    &kBatchResponse,
+    &kLatency,
+    &kTokenRate,
+    &kTelemetryGeneration,
+    &kTelemetryTokenization,
+    &kTelemetryErrors,
+    &kNative,
+    &kRuntimeTelemetry,
+    &kBatcherLatency,
+    &kSpans,
+    &kBatcherThroughput,
+    &kBatcherBatch,
+    &kBatcherMetrics,
+    &kBatcherHealth,
+    &kMemoryController,
+    &kPromptCacheMetrics,
+    &kWeek4Features,
+    &kBatcherPerformance,
+    &kWeek4,
     &kTopLogprob,
     &kChunk,
     &kStats,

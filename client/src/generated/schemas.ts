@@ -636,6 +636,195 @@ export const VisionModelResponseSchema = z
     "is_vision_model": z.boolean().optional(),
   });
 
+/** unload_model, cancel, stream.ack */
+export const SuccessResponseSchema = z
+  .object({
+    "success": z.boolean(),
+  });
+
+/** One request of a batch. */
+export const BatchItemSchema = z
+  .object({
+    "success": z.boolean(),
+    "result": z.unknown().optional(),
+    "error": z.string().nullable().optional(),
+    "code": z.number().optional(),
+    "data": z.unknown().optional(),
+  });
+
+/** batch_generate, batch_tokenize, batch_check_draft */
+export const BatchResponseSchema = z
+  .object({
+    "results": z.array(BatchItemSchema),
+  });
+
+/** Milliseconds; percentiles of ten samples and more. */
+export const LatencyMsSchema = z
+  .object({
+    "mean": z.number(),
+    "min": z.number(),
+    "max": z.number(),
+    "p50": z.number().optional(),
+    "p95": z.number().optional(),
+    "p99": z.number().optional(),
+  });
+
+/** Speed of generation. */
+export const TokenRateSchema = z
+  .object({
+    "tokens_per_second": NonNegativeNumber,
+  });
+
+/** Generations that ended. */
+export const TelemetryGenerationSchema = z
+  .object({
+    "calls": NonNegativeInteger,
+    "total_tokens": NonNegativeInteger,
+    "avg_tokens_per_call": NonNegativeNumber.optional(),
+    "latency_ms": LatencyMsSchema.optional(),
+    "throughput": TokenRateSchema.optional(),
+  });
+
+/** Calls of tokenize. */
+export const TelemetryTokenizationSchema = z
+  .object({
+    "calls": NonNegativeInteger,
+    "latency_ms": LatencyMsSchema.optional(),
+  });
+
+/** Requests and streams that failed. */
+export const TelemetryErrorsSchema = z
+  .object({
+    "total": NonNegativeInteger,
+    "timeouts": NonNegativeInteger,
+    "error_rate": NonNegativeNumber,
+  });
+
+/** Parts of older runtimes. */
+export const NativeOptimizationsSchema = z
+  .object({
+    "enabled": z.record(z.boolean()),
+    "statistics": z.record(z.unknown()),
+  });
+
+/** runtime/telemetry */
+export const RuntimeTelemetryResponseSchema = z
+  .object({
+    "enabled": z.boolean(),
+    "sampling_rate": NonNegativeNumber.optional(),
+    "generation": TelemetryGenerationSchema.optional(),
+    "tokenization": TelemetryTokenizationSchema.optional(),
+    "errors": TelemetryErrorsSchema.optional(),
+    "native_optimizations": NativeOptimizationsSchema,
+  });
+
+/** Of whole requests. */
+export const BatcherLatencySchema = z
+  .object({
+    "p50_ms": NonNegativeNumber,
+    "p95_ms": NonNegativeNumber,
+    "p99_ms": NonNegativeNumber,
+    "min_ms": NonNegativeNumber,
+    "max_ms": NonNegativeNumber,
+    "mean_ms": NonNegativeNumber,
+    "count": NonNegativeInteger,
+  });
+
+/** A second, over the latest seconds. */
+export const RatesBySpanSchema = z
+  .object({
+    "5s": NonNegativeNumber,
+    "30s": NonNegativeNumber,
+    "60s": NonNegativeNumber,
+  });
+
+/** How much is done. */
+export const BatcherThroughputSchema = z
+  .object({
+    "tokens_per_second": RatesBySpanSchema,
+    "requests_per_second": RatesBySpanSchema,
+  });
+
+/** Rows of a step. */
+export const BatcherBatchSchema = z
+  .object({
+    "current_size": NonNegativeInteger,
+    "min_size": NonNegativeNumber,
+    "max_size": NonNegativeNumber,
+    "mean_size": NonNegativeNumber,
+    "distribution": z.record(z.unknown()),
+  });
+
+/** get_batcher_metrics */
+export const BatcherMetricsResponseSchema = z
+  .object({
+    "latency": BatcherLatencySchema,
+    "throughput": BatcherThroughputSchema,
+    "batch": BatcherBatchSchema,
+    "queue_depth": NonNegativeInteger,
+    "mode_transitions": NonNegativeInteger,
+    "uptime_seconds": NonNegativeNumber,
+    "timestamp": NonNegativeNumber,
+  });
+
+/** get_batcher_health */
+export const BatcherHealthResponseSchema = z
+  .object({
+    "healthy": z.boolean(),
+    "running": z.boolean(),
+    "active_batch_size": NonNegativeInteger,
+    "pending_queue_size": NonNegativeInteger,
+    "total_requests": NonNegativeInteger,
+    "completed_requests": NonNegativeInteger,
+    "max_batch_size": NonNegativeInteger,
+    "error_indicators": z.array(z.string()),
+  });
+
+/** Memory of one model. */
+export const MemoryControllerMetricsSchema = z
+  .object({
+    "enabled": z.boolean(),
+    "current_limit": NonNegativeInteger,
+    "utilization": NonNegativeNumber,
+    "active_memory_gb": NonNegativeNumber,
+    "oom_prevented": NonNegativeInteger,
+  });
+
+/** The prefix cache of one model. */
+export const PromptCacheMetricsSchema = z
+  .object({
+    "enabled": z.boolean(),
+    "cache_size": NonNegativeInteger,
+    "hit_rate": NonNegativeNumber,
+    "total_requests": NonNegativeInteger,
+    "cache_hits": NonNegativeInteger,
+    "memory_mb": NonNegativeNumber,
+  });
+
+/** Parts of get_week4_metrics. */
+export const Week4FeaturesSchema = z
+  .object({
+    "memory_controller": MemoryControllerMetricsSchema,
+    "prompt_cache": PromptCacheMetricsSchema,
+  });
+
+/** Requests of one model. */
+export const BatcherPerformanceSchema = z
+  .object({
+    "total_requests": NonNegativeInteger,
+    "completed_requests": NonNegativeInteger,
+    "avg_batch_size": NonNegativeNumber,
+    "max_batch_size": NonNegativeInteger,
+    "active_batch_size": NonNegativeInteger,
+  });
+
+/** get_week4_metrics */
+export const Week4MetricsResponseSchema = z
+  .object({
+    "week4_features": Week4FeaturesSchema,
+    "performance": BatcherPerformanceSchema,
+  });
+
 /** A likely token at one position. */
 export const TopLogprobSchema = z
   .object({
@@ -1131,6 +1320,12 @@ export const GenerationWarmupConfigSchema = z
     "timeout_ms": z.number().int().gt(0).optional(),
     "prompts": z.array(z.string()).optional(),
     "model_overrides": z.array(z.record(z.unknown())).optional(),
+  });
+
+/** validation */
+export const ValidationConfigSchema = z
+  .object({
+    "mode": z.enum(["strict", "warn"]).optional(),
   });
 
 /** environments */
@@ -1676,6 +1871,7 @@ export const RuntimeConfigSchema = z
     "telemetry": TelemetryConfigSchema,
     "development": DevelopmentConfigSchema,
     "generation_warmup": GenerationWarmupConfigSchema.optional(),
+    "validation": ValidationConfigSchema.optional(),
     "request_deduplication": RequestDeduplicationConfigSchema.optional(),
     "prompt_cache": PromptCacheConfigSchema.optional(),
     "request_coalescing": RequestCoalescingConfigSchema.optional(),
@@ -1705,7 +1901,7 @@ export const RuntimeConfigSchema = z
 export const FlagsPhase4RolloutConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "percentage": z.number().optional(),
+    "percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
   });
 
@@ -1713,7 +1909,7 @@ export const FlagsPhase4RolloutConfigSchema = z
 export const FlagsAdaptiveGovernorConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "rollout_percentage": z.number().optional(),
+    "rollout_percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
   });
 
@@ -1721,7 +1917,7 @@ export const FlagsAdaptiveGovernorConfigSchema = z
 export const FlagsHttp2TransportConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "rollout_percentage": z.number().optional(),
+    "rollout_percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
   });
 
@@ -1748,7 +1944,7 @@ export const FlagsTtftPipelineKvPrepConfigSchema = z
 export const FlagsTtftPipelineConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "rollout_percentage": z.number().optional(),
+    "rollout_percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
     "warmup_queue": FlagsTtftPipelineWarmupQueueConfigSchema.optional(),
     "speculation": FlagsTtftPipelineSpeculationConfigSchema.optional(),
@@ -1778,7 +1974,7 @@ export const FlagsQosMonitorPolicyStoreConfigSchema = z
 export const FlagsQosMonitorConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "rollout_percentage": z.number().optional(),
+    "rollout_percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
     "evaluator": FlagsQosMonitorEvaluatorConfigSchema.optional(),
     "executor": FlagsQosMonitorExecutorConfigSchema.optional(),
@@ -1789,7 +1985,7 @@ export const FlagsQosMonitorConfigSchema = z
 export const FlagsQosIntegrationConfigSchema = z
   .object({
     "enabled": z.boolean().optional(),
-    "rollout_percentage": z.number().optional(),
+    "rollout_percentage": z.number().gte(0, "Invalid rollout percentage: {value}. Must be 0-100.").lte(100, "Invalid rollout percentage: {value}. Must be 0-100.").optional(),
     "hash_seed": z.string().optional(),
   });
 

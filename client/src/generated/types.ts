@@ -678,6 +678,184 @@ export interface VisionModelResponse {
   is_vision_model?: boolean;
 }
 
+/** unload_model, cancel, stream.ack */
+export interface SuccessResponse {
+  /** Of cancel and stream.ack: whether there was such a request or stream. */
+  success: boolean;
+}
+
+/** One request of a batch. */
+export interface BatchItem {
+  success: boolean;
+  /** What the method replies on its own; null of a failed item. */
+  result?: unknown;
+  error?: string | null;
+  /** Of a failed item, as in an error reply. */
+  code?: number;
+  data?: unknown;
+}
+
+/** batch_generate, batch_tokenize, batch_check_draft */
+export interface BatchResponse {
+  /** In their order. */
+  results: BatchItem[];
+}
+
+/** Milliseconds; percentiles of ten samples and more. */
+export interface LatencyMs {
+  mean: number;
+  min: number;
+  max: number;
+  p50?: number;
+  p95?: number;
+  p99?: number;
+}
+
+/** Speed of generation. */
+export interface TokenRate {
+  tokens_per_second: number;
+}
+
+/** Generations that ended. */
+export interface TelemetryGeneration {
+  calls: number;
+  total_tokens: number;
+  avg_tokens_per_call?: number;
+  latency_ms?: LatencyMs;
+  throughput?: TokenRate;
+}
+
+/** Calls of tokenize. */
+export interface TelemetryTokenization {
+  calls: number;
+  latency_ms?: LatencyMs;
+}
+
+/** Requests and streams that failed. */
+export interface TelemetryErrors {
+  total: number;
+  timeouts: number;
+  /** Errors a request. */
+  error_rate: number;
+}
+
+/** Parts of older runtimes. */
+export interface NativeOptimizations {
+  enabled: Record<string, boolean>;
+  statistics: Record<string, unknown>;
+}
+
+/** runtime/telemetry */
+export interface RuntimeTelemetryResponse {
+  enabled: boolean;
+  sampling_rate?: number;
+  generation?: TelemetryGeneration;
+  tokenization?: TelemetryTokenization;
+  errors?: TelemetryErrors;
+  native_optimizations: NativeOptimizations;
+}
+
+/** Of whole requests. */
+export interface BatcherLatency {
+  p50_ms: number;
+  p95_ms: number;
+  p99_ms: number;
+  min_ms: number;
+  max_ms: number;
+  mean_ms: number;
+  count: number;
+}
+
+/** A second, over the latest seconds. */
+export interface RatesBySpan {
+  '5s': number;
+  '30s': number;
+  '60s': number;
+}
+
+/** How much is done. */
+export interface BatcherThroughput {
+  tokens_per_second: RatesBySpan;
+  requests_per_second: RatesBySpan;
+}
+
+/** Rows of a step. */
+export interface BatcherBatch {
+  current_size: number;
+  min_size: number;
+  max_size: number;
+  mean_size: number;
+  distribution: Record<string, unknown>;
+}
+
+/** get_batcher_metrics */
+export interface BatcherMetricsResponse {
+  latency: BatcherLatency;
+  throughput: BatcherThroughput;
+  batch: BatcherBatch;
+  queue_depth: number;
+  mode_transitions: number;
+  uptime_seconds: number;
+  /** Seconds since 1970. */
+  timestamp: number;
+}
+
+/** get_batcher_health */
+export interface BatcherHealthResponse {
+  healthy: boolean;
+  running: boolean;
+  active_batch_size: number;
+  pending_queue_size: number;
+  total_requests: number;
+  completed_requests: number;
+  max_batch_size: number;
+  error_indicators: string[];
+}
+
+/** Memory of one model. */
+export interface MemoryControllerMetrics {
+  enabled: boolean;
+  current_limit: number;
+  /** Of the KV cache, from 0 to 1. */
+  utilization: number;
+  active_memory_gb: number;
+  oom_prevented: number;
+}
+
+/** The prefix cache of one model. */
+export interface PromptCacheMetrics {
+  enabled: boolean;
+  /** Pages. */
+  cache_size: number;
+  /** Of prompt tokens. */
+  hit_rate: number;
+  total_requests: number;
+  /** Prompt tokens that were not computed again. */
+  cache_hits: number;
+  memory_mb: number;
+}
+
+/** Parts of get_week4_metrics. */
+export interface Week4Features {
+  memory_controller: MemoryControllerMetrics;
+  prompt_cache: PromptCacheMetrics;
+}
+
+/** Requests of one model. */
+export interface BatcherPerformance {
+  total_requests: number;
+  completed_requests: number;
+  avg_batch_size: number;
+  max_batch_size: number;
+  active_batch_size: number;
+}
+
+/** get_week4_metrics */
+export interface Week4MetricsResponse {
+  week4_features: Week4Features;
+  performance: BatcherPerformance;
+}
+
 /** A likely token at one position. */
 export interface TopLogprob {
   token: string;
@@ -1053,15 +1231,15 @@ export interface StreamingConfig {
 
 /** model_preload */
 export interface ModelPreloadConfig {
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled?: boolean;
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   parallel?: boolean;
-  /** Default: 2 */
+  /** Accepted, has no effect. Default: 2 */
   max_parallel?: number;
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   fail_fast?: boolean;
-  /** List of {model_id, warmup_requests, max_tokens, warmup_prompts[], options?}. Default: [{"model_id":"mlx-community/Llama-3.2-3B-Instruct-4bit","warmup_requests":3,"max_tokens":10,"warmup_prompts":["Hello, world!","Test generation","Quick warmup"]}] */
+  /** List of {model_id, warmup_requests, max_tokens, warmup_prompts[], options?}. Accepted, has no effect. Default: [{"model_id":"mlx-community/Llama-3.2-3B-Instruct-4bit","warmup_requests":3,"max_tokens":10,"warmup_prompts":["Hello, world!","Test generation","Quick warmup"]}] */
   models?: PreloadModelConfig[];
 }
 
@@ -1071,9 +1249,9 @@ export interface ModelMemoryCacheConfig {
   enabled: boolean;
   /** Default: 5 */
   max_cached_models: number;
-  /** Only lru. Default: "lru" */
+  /** Only lru. Accepted, has no effect. Default: "lru" */
   eviction_strategy: 'lru';
-  /** Ids loaded when the ModelManager is created. Default: [] */
+  /** Ids loaded when the engine has started. Default: [] */
   warmup_on_start: string[];
   /** Accepted, has no effect. Default: true */
   track_stats: boolean;
@@ -1087,7 +1265,7 @@ export interface ModelConfig {
   default_max_tokens: number;
   /** Hard limit + load queue concurrency. Default: 5 */
   max_loaded_models: number;
-  /** Generation refused for other known dtypes. Default: ["float16","bfloat16","float32"] */
+  /** Generation refused for other known dtypes. Accepted, has no effect. Default: ["float16","bfloat16","float32"] */
   supported_dtypes: string[];
   /** None/int8/int4. Accepted, has no effect. Default: "none" */
   default_quantization: 'none' | 'int8' | 'int4';
@@ -1234,9 +1412,9 @@ export interface CacheConfig {
 
 /** python_bridge */
 export interface PythonBridgeConfig {
-  /** Bytes; runtime input line cap. Default: 1048576 */
+  /** Bytes of one message, where that is more than the runtime's 64 MiB. Default: 1048576 */
   max_buffer_size: number;
-  /** Default: 100 */
+  /** Accepted, has no effect. Default: 100 */
   stream_queue_size: number;
   /** Accepted, has no effect. Default: 100 */
   queue_put_max_retries: number;
@@ -1268,11 +1446,11 @@ export interface PerformanceConfig {
 export interface TelemetryConfig {
   /** Runtime telemetry (Python); the TS exporter is enabled by code, not by this. Default: false */
   enabled: boolean;
-  /** Default: "kr-serve-mlx" */
+  /** Accepted, has no effect. Default: "kr-serve-mlx" */
   service_name: string;
-  /** Default: 9464 */
+  /** Accepted, has no effect. Default: 9464 */
   prometheus_port: number;
-  /** Extra Python key `sampling_rate` (1.0, clamped 0.01-1) exists in code only. Default: 60000 */
+  /** Extra Python key `sampling_rate` (1.0, clamped 0.01-1) exists in code only. Accepted, has no effect. Default: 60000 */
   export_interval_ms: number;
   /** Fraction of requests that are measured. Default: 1.0 */
   sampling_rate?: number;
@@ -1284,7 +1462,7 @@ export interface DevelopmentConfig {
   verbose: boolean;
   /** Default: false */
   debug: boolean;
-  /** Accepted, has no effect. Default: false */
+  /** Log each message's method and size. Default: false */
   log_ipc: boolean;
   /** Accepted, has no effect. Default: false */
   enable_profiling: boolean;
@@ -1292,22 +1470,28 @@ export interface DevelopmentConfig {
 
 /** generation_warmup */
 export interface GenerationWarmupConfig {
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   request_count?: number;
-  /** Default: 16 */
+  /** Accepted, has no effect. Default: 16 */
   max_tokens?: number;
-  /** Default: 0.2 */
+  /** Accepted, has no effect. Default: 0.2 */
   temperature?: number;
-  /** Default: 0.95 */
+  /** Accepted, has no effect. Default: 0.95 */
   top_p?: number;
-  /** Default: 1500 */
+  /** Accepted, has no effect. Default: 1500 */
   timeout_ms?: number;
-  /** Default: [] */
+  /** Accepted, has no effect. Default: [] */
   prompts?: string[];
-  /** Default: [] */
+  /** Accepted, has no effect. Default: [] */
   model_overrides?: Record<string, unknown>[];
+}
+
+/** validation */
+export interface ValidationConfig {
+  /** strict: a wrong field fails its request; warn: an optional one is logged and counts as absent. Default: "strict" */
+  mode?: 'strict' | 'warn';
 }
 
 /** environments */
@@ -1342,6 +1526,7 @@ export interface RuntimeConfig {
   telemetry: TelemetryConfig;
   development: DevelopmentConfig;
   generation_warmup?: GenerationWarmupConfig;
+  validation?: ValidationConfig;
   request_deduplication?: RequestDeduplicationConfig;
   prompt_cache?: PromptCacheConfig;
   request_coalescing?: RequestCoalescingConfig;
@@ -2044,61 +2229,61 @@ export interface ObjectPoolingConfig {
 
 /** phase4_rollout */
 export interface FlagsPhase4RolloutConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   percentage?: number;
-  /** Default: "phase4-rollout-2025-01-08" */
+  /** Accepted, has no effect. Default: "phase4-rollout-2025-01-08" */
   hash_seed?: string;
 }
 
 /** adaptive_governor */
 export interface FlagsAdaptiveGovernorConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   rollout_percentage?: number;
-  /** Default: "adaptive-governor-2025-01-08" */
+  /** Accepted, has no effect. Default: "adaptive-governor-2025-01-08" */
   hash_seed?: string;
 }
 
 /** http2_transport */
 export interface FlagsHttp2TransportConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   rollout_percentage?: number;
-  /** Default: "http2-transport-2025-01-08" */
+  /** Accepted, has no effect. Default: "http2-transport-2025-01-08" */
   hash_seed?: string;
 }
 
 /** ttft_pipeline.warmup_queue */
 export interface FlagsTtftPipelineWarmupQueueConfig {
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled?: boolean;
 }
 
 /** ttft_pipeline.speculation */
 export interface FlagsTtftPipelineSpeculationConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   allowlist_only?: boolean;
 }
 
 /** ttft_pipeline.kv_prep */
 export interface FlagsTtftPipelineKvPrepConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
 }
 
 /** ttft_pipeline */
 export interface FlagsTtftPipelineConfig {
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled?: boolean;
-  /** Default: 100 */
+  /** Accepted, has no effect. Default: 100 */
   rollout_percentage?: number;
-  /** Default: "ttft-pipeline-2025-01-08" */
+  /** Accepted, has no effect. Default: "ttft-pipeline-2025-01-08" */
   hash_seed?: string;
   warmup_queue?: FlagsTtftPipelineWarmupQueueConfig;
   speculation?: FlagsTtftPipelineSpeculationConfig;
@@ -2107,31 +2292,31 @@ export interface FlagsTtftPipelineConfig {
 
 /** qos_monitor.evaluator */
 export interface FlagsQosMonitorEvaluatorConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
 }
 
 /** qos_monitor.executor */
 export interface FlagsQosMonitorExecutorConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   dry_run?: boolean;
 }
 
 /** qos_monitor.policy_store */
 export interface FlagsQosMonitorPolicyStoreConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
 }
 
 /** qos_monitor */
 export interface FlagsQosMonitorConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   rollout_percentage?: number;
-  /** Default: "qos-monitor-2025-01-08" */
+  /** Accepted, has no effect. Default: "qos-monitor-2025-01-08" */
   hash_seed?: string;
   evaluator?: FlagsQosMonitorEvaluatorConfig;
   executor?: FlagsQosMonitorExecutorConfig;
@@ -2140,39 +2325,39 @@ export interface FlagsQosMonitorConfig {
 
 /** qos_integration */
 export interface FlagsQosIntegrationConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   enabled?: boolean;
-  /** Default: 0 */
+  /** Accepted, has no effect. Default: 0 */
   rollout_percentage?: number;
-  /** Default: "qos-integration-2025-01-08" */
+  /** Accepted, has no effect. Default: "qos-integration-2025-01-08" */
   hash_seed?: string;
 }
 
 /** emergency */
 export interface FlagsEmergencyConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   kill_switch?: boolean;
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   rollback_to_baseline?: boolean;
 }
 
 /** observability */
 export interface FlagsObservabilityConfig {
-  /** Default: false */
+  /** Accepted, has no effect. Default: false */
   log_feature_decisions?: boolean;
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   export_metrics?: boolean;
-  /** Default: "mlx_serving_feature_flags" */
+  /** Accepted, has no effect. Default: "mlx_serving_feature_flags" */
   metric_prefix?: string;
 }
 
 /** config_reload */
 export interface FlagsConfigReloadConfig {
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   enabled?: boolean;
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   validate_on_reload?: boolean;
-  /** Default: true */
+  /** Accepted, has no effect. Default: true */
   rollback_on_error?: boolean;
 }
 
