@@ -576,6 +576,61 @@ class Doors(unittest.TestCase):
         finally:
             self.assertEqual(server.stop(), 0)
 
+    def test_the_limit_of_all_generations_is_exact(self):
+        server = Server("--requests-max", 2)
+        try:
+            body = {"model": "scripted", "messages": [{"role": "user", "content": "forever"}]}
+            held = [server.connect() for _ in range(2)]
+            for connection in held:
+                connection.sendall(request_bytes(CHAT, {**body, "stream": True}))
+                self.assertTrue(connection.recv(1))
+            with server.connect() as connection:
+                connection.sendall(request_bytes(CHAT, body))
+                response = Response(connection)
+                self.assertEqual((response.status, response.headers["retry-after"]), (503, "1"))
+            for connection in held:
+                connection.close()
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+    def test_the_limit_of_all_bodies_is_exact(self):
+        server = Server("--bodies-bytes-max", 3000)
+        try:
+            head = b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+            with server.connect() as held:
+                held.sendall(head % 2000)
+                time.sleep(0.1)
+                for size, status in [(1001, 503), (1000, 200), (999, 200)]:
+                    with server.connect() as connection:
+                        connection.sendall(head % size + b'{"content": "' + b"a" * (size - 15) + b'"}')
+                        self.assertEqual(Response(connection).status, status, size)
+            time.sleep(0.1)
+            with server.connect() as connection:  # what was held is given back
+                connection.sendall(head % 3000 + b'{"content": "' + b"a" * 2985 + b'"}')
+                self.assertEqual(Response(connection).status, 200)
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+    def test_a_client_that_never_reads_is_cut(self):
+        server = Server("--write-timeout-ms", 300)
+        try:
+            with socket.socket() as deaf:
+                deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                deaf.connect(("127.0.0.1", server.port))
+                body = {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": "forever"}]}
+                deaf.sendall(request_bytes(CHAT, body))
+                for running in [1, 0]:
+                    for _ in range(500):
+                        with server.connect() as connection:
+                            connection.sendall(request_bytes("/metrics"))
+                            if f"mlxs_http_generations {running}\n" in Response(connection).body.decode():
+                                break
+                        time.sleep(0.02)
+                    else:
+                        self.fail(f"there were never {running} generations")
+        finally:
+            self.assertEqual(server.stop(), 0)
+
     def test_sigterm_lets_streams_end_and_takes_no_more(self):
         server = Server("--token-ms", 20)
         with server.connect() as connection, server.connect() as idle:

@@ -7,7 +7,7 @@ import textwrap
 import venv
 
 BUILD = pathlib.Path(__file__).parents[2] / "build"
-PACKAGES = {"openai": ["openai==3.57.0"], "litellm": ["litellm==1.106.0"], "schemathesis": ["schemathesis==4.32.5"]}
+PACKAGES = {"openai": ["openai==3.57.0"], "litellm": ["litellm==1.106.0", "mcp"], "schemathesis": ["schemathesis==4.32.5"]}
 
 OPENAI = '''
     import json, sys

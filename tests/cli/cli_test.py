@@ -1,12 +1,14 @@
 """The command line as a script meets it: help, exit codes, errors, Ctrl-C.   cli_test.py BINARY HELLO [MODEL]"""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 BINARY = sys.argv[1]
 HELLO = sys.argv[2]  # examples/hello.cpp
@@ -53,6 +55,36 @@ class Usage(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn("/nonexistent", result.stderr)
         self.assertEqual(len(result.stderr.strip().splitlines()[-1:]), 1)
+
+
+class Serve(unittest.TestCase):
+    def test_a_model_that_cannot_be_loaded_ends_the_program(self):
+        with tempfile.TemporaryDirectory() as broken:
+            result = run("serve", broken, "--port", "0")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("config.json", result.stderr)
+        self.assertIn("/nonexistent", run("serve", "/nonexistent").stderr)
+
+    @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
+    def test_the_server_says_what_generate_says(self):
+        server = subprocess.Popen([BINARY, "serve", f"m={MODEL}", "--port", "0"], stderr=subprocess.PIPE, text=True)
+        try:
+            address = None
+            for line in server.stderr:
+                address = address or (re.search(r"listening at (http://\S+)", line) or [None, None])[1]
+                if "is ready" in line:
+                    break
+            body = {"model": "m", "messages": [{"role": "user", "content": "Count to five."}], "temperature": 0, "max_tokens": 24}
+            asked = urllib.request.Request(f"{address}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"})
+            with urllib.request.urlopen(asked, timeout=120) as response:
+                served = json.load(response)
+            alone = json.loads(run("generate", MODEL, "Count to five.", "--temperature", "0", "--max-tokens", "24", "--json").stdout)
+            self.assertEqual(served["choices"][0]["message"]["content"], alone["text"])
+            self.assertEqual(served["usage"]["completion_tokens"], alone["usage"]["completion_tokens"])
+        finally:
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(timeout=60), 0)
+            server.stderr.close()
 
 
 @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
