@@ -27,7 +27,8 @@ EngineThread::~EngineThread() {
   thread_.join();
 }
 
-bool EngineThread::run_on_thread(Job job) {
+// The job is the only owner of its promise: a thread that dies drops its jobs, and whoever waits is told.
+bool EngineThread::run_on_thread(Job& job) {
   const bool pushed = jobs_.try_push(job);
   if (pushed) bell_->ring();
   return pushed;
@@ -35,19 +36,38 @@ bool EngineThread::run_on_thread(Job job) {
 
 Result<ModelInfo> EngineThread::load(const std::string& model_dir, const EngineOptions& options,
                                      std::shared_ptr<Port> port) {
-  const auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();  // shared: a job is copyable
+  auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();  // shared: a job is copyable
   auto result = loaded->get_future();
-  const bool queued = run_on_thread([this, model_dir, options, port, loaded] {
+  Job job = [this, model_dir, options, port, loaded = std::move(loaded)] {
     pulse_.beat(Pulse::Duration::max());
     try {
       loaded->set_value(adopt(HostedModel::load(model_dir, options, port)));
     } catch (const std::exception& e) {  // a load that fails by throwing harms no other model
       loaded->set_value(fail(ErrorCode::internal, "", "loading {} failed: {}", model_dir, e.what()));
     }
-  });
-  if (jobs_.is_closed()) return fail(ErrorCode::internal, "", "the engine thread has died and loads no model");
-  if (!queued) return fail(ErrorCode::resource_exhausted, "", "{} loads wait already; try again later", kJobsMax);
-  return result.get();
+  };
+  if (!run_on_thread(job)) {
+    if (jobs_.is_closed()) return thread_died();
+    return fail(ErrorCode::resource_exhausted, "", "{} loads wait already; try again later", kJobsMax);
+  }
+  try {
+    return result.get();
+  } catch (const std::future_error&) {
+    return thread_died();
+  }
+}
+
+void EngineThread::unload(Port& port) {
+  port.inbox.close();
+  auto dropped = std::make_shared<std::promise<void>>();
+  const auto done = dropped->get_future();
+  // A closed inbox goes before the jobs are looked at. A thread that has died holds no model any more.
+  Job job = [dropped = std::move(dropped)] { dropped->set_value(); };
+  while (!run_on_thread(job)) {
+    if (jobs_.is_closed()) return;
+    std::this_thread::yield();
+  }
+  done.wait();
 }
 
 Result<ModelInfo> EngineThread::adopt(Result<std::unique_ptr<HostedModel>> model) {
@@ -56,17 +76,6 @@ Result<ModelInfo> EngineThread::adopt(Result<std::unique_ptr<HostedModel>> model
   watchdog_.watch((*model)->port());
   models_.emplace(next_id_++, std::move(*model));
   return info;
-}
-
-void EngineThread::unload(Port& port) {
-  port.inbox.close();
-  const auto dropped = std::make_shared<std::promise<void>>();
-  // A closed inbox goes before the jobs are looked at. A thread that has died holds no model any more.
-  while (!run_on_thread([dropped] { dropped->set_value(); })) {
-    if (jobs_.is_closed()) return;
-    std::this_thread::yield();
-  }
-  dropped->get_future().wait();
 }
 
 void EngineThread::run() {

@@ -41,7 +41,7 @@ class EngineThread {
   using Job = std::function<void()>;
   using ModelId = scheduler::Turns::Id;
 
-  bool run_on_thread(Job job);
+  bool run_on_thread(Job& job);
   void run();
   void run_until_closed();
   Result<ModelInfo> adopt(Result<std::unique_ptr<HostedModel>> model);
