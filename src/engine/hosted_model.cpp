@@ -24,7 +24,7 @@ namespace {
 constexpr int32_t kContextsMax = 4;  // full contexts that the default KV cache holds at most
 
 // MLX's own buffers: the CPU backend keeps 32 MB by default and maps the rest anew each step.
-constexpr size_t kMlxCacheBytes = size_t{1} << 30;
+constexpr size_t kMlxCacheBytes = size_t{128} << 20;
 
 kernels::Numerics cpu_numerics(Numerics numerics) {
   switch (numerics) {
