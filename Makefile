@@ -1,5 +1,5 @@
 # What a newcomer types. Each target installs what it needs first (scripts/bootstrap) and takes seconds when nothing changed.
-.PHONY: demo demo-client build test test-sanitized test-client test-long bench-peers coverage lint format clean
+.PHONY: demo demo-client build test test-sanitized test-client test-long bench-peers bench-serve coverage lint format clean
 
 MODEL := build/models/SmolLM2-135M-Instruct
 BINARY := build/release/src/cli/mlx-serving
@@ -54,6 +54,13 @@ bench-peers:
 	@cmake --preset release --log-level=WARNING
 	cmake --build --preset release --target model_speed
 	build/venv/bin/python bench/peers/peers.py
+
+# The engine under 1 to 64 clients beside llama.cpp's server, which is built on first use: ten minutes, then two.
+bench-serve:
+	scripts/bootstrap --tests
+	@cmake --preset release --log-level=WARNING
+	cmake --build --preset release --target serve_bench
+	bench/serve/run --quick
 
 lint:
 	scripts/bootstrap --lint
