@@ -30,6 +30,7 @@ Runner declare_logits(CLI::App& command);
 Runner declare_bench(CLI::App& command);
 Runner declare_config(CLI::App& command);
 Runner declare_runtime(CLI::App& command);
+Runner declare_doctor(CLI::App& command);
 Runner declare_schema(CLI::App& command);
 Runner declare_serve(CLI::App& command);
 

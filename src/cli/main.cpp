@@ -25,6 +25,7 @@ constexpr Row kCommands[] = {
     {"quantize", "Write a model with its matrices in fewer bits", declare_quantize},
     {"inspect", "Show what a model is, what it needs, and what is wrong with it", declare_inspect},
     {"bench", "Measure prefill, decoding and the share of memory bandwidth reached", declare_bench},
+    {"doctor", "Describe this machine and test its kernels", declare_doctor},
     {"tokenize", "Show the tokens of a text", declare_tokenize},
     {"template", "Render a chat template", declare_template},
     {"logits", "Show the logits a model gives for token ids", declare_logits},

@@ -13,7 +13,8 @@ import urllib.request
 BINARY = sys.argv[1]
 HELLO = sys.argv[2]  # examples/hello.cpp
 MODEL = sys.argv[3] if len(sys.argv) > 3 and pathlib.Path(sys.argv[3]).is_dir() else None
-COMMANDS = ["serve", "run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench"]
+COMMANDS = ["serve", "run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench",
+            "doctor"]
 
 
 def run(*arguments, **options):
@@ -85,6 +86,22 @@ class Serve(unittest.TestCase):
             server.send_signal(signal.SIGTERM)
             self.assertEqual(server.wait(timeout=60), 0)
             server.stderr.close()
+
+
+class Doctor(unittest.TestCase):
+    def test_the_machine_is_described_and_its_kernels_agree(self):
+        result = run("doctor", "--json")
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        report = json.loads(result.stdout)
+        self.assertRegex(report["mlx_version"], r"^\d+\.\d+\.\d+")
+        self.assertGreater(report["memory_bytes"], 1e8)
+        self.assertIn(report["kernels"], report["instruction_sets"])
+        self.assertTrue(report["self_test"] and all(row["ok"] for row in report["self_test"]))
+
+    def test_a_person_reads_the_same(self):
+        result = run("doctor")
+        for word in ["processor", "memory", "huge pages", "MLX", "GPU", "self-test"]:
+            self.assertIn(word, result.stdout)
 
 
 @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
