@@ -10,6 +10,11 @@ EngineFlags::EngineFlags(CLI::App& command) {
       .add_option("model", model_dir_, "A directory in the MLX format (config.json, *.safetensors, tokenizer.json).")
       ->required();
   settings_.declare(command);
+  command
+      .add_option("--memory", memory_megabytes_,
+                  "Megabytes for weights and KV cache together. Default what the machine or its control group has.")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->group("Engine");
 }
 
 void EngineSettings::declare(CLI::App& command) {
@@ -36,6 +41,16 @@ void EngineSettings::declare(CLI::App& command) {
       ->check(CLI::Range(0, 1 << 30))
       ->group("Engine");
   command
+      .add_option("--prefix-cache-dir", options_.prefix_cache_dir,
+                  "Where beginnings of prompts are kept in files, to survive a restart. Default nowhere.")
+      ->group("Engine");
+  command
+      .add_option("--prefix-cache-bytes", options_.prefix_cache_bytes,
+                  "Bytes of these files at most, such as 500M or 8G; the oldest go.")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str()
+      ->group("Engine");
+  command
       .add_option("--kv-memory", kv_megabytes_,
                   "Megabytes for the KV cache. Default what one full context needs, at most a quarter of the memory.")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
@@ -52,6 +67,7 @@ Result<EngineOptions> EngineSettings::read() const {
 
 Result<std::unique_ptr<Engine>> EngineFlags::load(bool quiet) const {
   MLXS_TRY(EngineOptions options, settings_.read());
+  options.memory_bytes = memory_megabytes_ * 1'000'000;
   Progress bar("loading " + model_dir_, quiet);
   options.progress = [&](double fraction, const std::string& stage) { bar.show(fraction, stage); };
   return Engine::load(model_dir_, options);

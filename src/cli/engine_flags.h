@@ -39,6 +39,7 @@ class EngineFlags {
  private:
   std::string model_dir_;
   EngineSettings settings_;
+  int64_t memory_megabytes_ = 0;
 };
 
 }  // namespace mlxserving::cli

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <utility>
 
+#include "core/machine.h"
 #include "core/result.h"
 #include "engine/live_engine.h"
-#include "engine/memory.h"
 
 namespace mlxserving {
 namespace engine {

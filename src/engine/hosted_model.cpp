@@ -7,9 +7,10 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/machine.h"
 #include "core/result.h"
 #include "engine/kv_budget.h"
-#include "engine/memory.h"
+#include "engine/prefix_tier.h"
 #include "engine/runner.h"
 #include "kernels/dispatch.h"
 #include "kernels/thread_pool.h"
@@ -83,6 +84,7 @@ struct World {
   models::LoadedModel loaded;
   KvBudget budget;
   std::unique_ptr<nn::KvStore> kv;
+  std::unique_ptr<PrefixTier> prefix_tier;  // null: none
 };
 
 // The pools for what the options ask of a model like this.
@@ -98,15 +100,39 @@ Result<KvBudget> plan_kv(const format::ModelConfig& config, const nn::KvLayout& 
                    options.kv_bytes > 0 ? options.kv_bytes : bytes_max);
 }
 
+// Bytes that the KV cache may have beside the weights: a quarter of the memory, or what is left of it.
+Result<int64_t> kv_room(int64_t weight_bytes, const EngineOptions& options) {
+  const int64_t memory = options.memory_bytes > 0 ? options.memory_bytes : memory_bytes();
+  const int64_t most = options.memory_bytes > 0 ? memory : memory / 4;
+  if (memory > weight_bytes) return std::min(memory - weight_bytes, most);
+  return fail(ErrorCode::resource_exhausted, "memory_bytes",
+              "the weights need {} bytes of memory and the KV cache some more; {} are allowed", weight_bytes, memory);
+}
+
+Result<std::unique_ptr<PrefixTier>> make_prefix_tier(const std::string& model_dir, const EngineOptions& options,
+                                                     const World& world) {
+  if (options.prefix_cache_dir.empty() || !options.prefix_cache) return std::unique_ptr<PrefixTier>();
+  const std::string how =
+      fmt::format("{} numerics {} cache {} page {}", world.backend.kernels, static_cast<int>(options.numerics),
+                  static_cast<int>(kv_type(options)), nn::kPageTokens);
+  MLXS_TRY(std::string fingerprint, model_fingerprint(model_dir, how));
+  MLXS_TRY(PrefixStore store, PrefixStore::open({.directory = options.prefix_cache_dir,
+                                                 .bytes_max = options.prefix_cache_bytes,
+                                                 .fingerprint = std::move(fingerprint)}));
+  return std::make_unique<PrefixTier>(std::move(store), *world.kv);
+}
+
 Result<World> make_world(const std::string& model_dir, const EngineOptions& options) {
   World world;
   MLXS_TRY(world.backend, make_backend(options));
   MLXS_TRY(world.loaded, models::load_model(model_dir, *world.backend.ops));
   const nn::KvLayout& layout = world.loaded.model->kv_layout();
-  MLXS_TRY(world.budget, plan_kv(world.loaded.config, layout, options, memory_bytes() / 4));
+  MLXS_TRY(const int64_t room, kv_room(world.loaded.sizes.weight_bytes, options));
+  MLXS_TRY(world.budget, plan_kv(world.loaded.config, layout, options, room));
   std::vector<int32_t> pages;
   for (const scheduler::PageGroup& group : world.budget.groups) pages.push_back(group.page_count);
   world.kv = world.backend.ops->make_kv_store(layout, pages, kv_type(options));
+  MLXS_TRY(world.prefix_tier, make_prefix_tier(model_dir, options, world));
   return world;
 }
 
@@ -131,13 +157,13 @@ ModelInfo describe(const World& world, const std::string& model_dir) {
 // One decode row through the whole model: pages are touched and primitives made before a user waits for them.
 Result<void> warm_up(Runner& runner, const KvBudget& budget) {
   scheduler::Scheduler pages({}, budget.groups);
-  MLXS_CHECKED(pages.enqueue({.id = 1, .prompt_tokens = 1, .tokens_max = 2}));
+  const auto prompt = std::make_shared<const std::vector<int32_t>>(1, 0);
+  MLXS_CHECKED(pages.enqueue({.id = 1, .prompt = prompt, .tokens_max = 2}));
   const scheduler::Plan plan = pages.plan();
   pages.apply(plan);
-  const int32_t token = 0;
-  const ChunkTokens chunk{plan.chunks.front(), {&token, 1}};
-  const auto logits = runner.run({&chunk, 1}, pages);
-  if (!logits) return logits.error();
+  const ChunkTokens chunk{plan.chunks.front(), *prompt};
+  const auto output = runner.run({&chunk, 1}, {}, pages);
+  if (!output) return output.error();
   return {};
 }
 
@@ -149,7 +175,11 @@ class LiveModel final : public HostedModel {
         info_(std::move(info)),
         step_timeout_(options.step_timeout_ms),
         runner_(*world_.loaded.model, *world_.backend.ops, *world_.kv, &port_->faults),
-        loop_(*port_, runner_, {.limits = {}, .latency_target_ms = options.latency_target_ms}, world_.budget.groups) {}
+        loop_(*port_, runner_,
+              {.limits = {.prefix_cache = options.prefix_cache},
+               .latency_target_ms = options.latency_target_ms,
+               .prefix_tier = world_.prefix_tier.get()},
+              world_.budget.groups) {}
 
   Result<void> warm_up() { return engine::warm_up(runner_, world_.budget); }
 
@@ -163,7 +193,7 @@ class LiveModel final : public HostedModel {
   World world_;
   ModelInfo info_;
   std::chrono::milliseconds step_timeout_;
-  Runner runner_;
+  ModelRunner runner_;
   Loop loop_;
 };
 

@@ -9,13 +9,13 @@
 
 #include "core/bounded_queue.h"
 #include "core/doorbell.h"
-#include "engine/generation.h"
+#include "engine/active_request.h"
 
 namespace mlxserving::engine {
 
 // Cancellation and resumption are flags of the stream, read between steps.
 struct Submit {
-  std::unique_ptr<Generation> generation;
+  std::unique_ptr<ActiveRequest> request;
 };
 struct Wake {};  // look at the flags
 using Command = std::variant<Submit, Wake>;

@@ -17,9 +17,9 @@ struct KvBudget {
   int32_t context_tokens_max = 0;            // of one sequence that has the pools to itself
 };
 
-// Pools for as many sequences of `context_tokens` as `bytes_max` holds, at most `sequences_max`; if not even one fits,
-// the context shrinks to what does. Error: resource_exhausted if that is less than a chunk, with the bytes that a
-// chunk needs.
+// Pools of at most `bytes_max` bytes, and of no more than `sequences_max` sequences of `context_tokens` could use; if
+// not even one of these fits, the context shrinks to what does. Windowed groups get rings for many short sequences, the
+// others the rest. Error: resource_exhausted if a context of one chunk does not fit, with the bytes that it needs.
 Result<KvBudget> kv_budget(const nn::KvLayout& layout, nn::KvType type, int32_t context_tokens, int32_t sequences_max,
                            int64_t bytes_max);
 

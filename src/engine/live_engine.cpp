@@ -1,11 +1,14 @@
 #include "engine/live_engine.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <deque>
 #include <future>
 #include <utility>
 
 #include "core/result.h"
-#include "engine/generation.h"
+#include "engine/active_request.h"
 #include "engine/prepare.h"
 #include "text/dialects/dialects.h"
 
@@ -13,6 +16,16 @@ namespace mlxserving::engine {
 namespace {
 
 constexpr std::chrono::seconds kFailedLately{30};
+constexpr size_t kEmbeddingsAtOnce = 64;  // of one call: a few steps' worth, the queue stays for others
+
+// To length 1; zero stays zero.
+void normalize(std::vector<float>& vector) {
+  double squares = 0;
+  for (const float x : vector) squares += double{x} * x;
+  if (squares == 0) return;
+  const double factor = 1 / std::sqrt(squares);
+  for (float& x : vector) x = static_cast<float>(x * factor);
+}
 
 class LiveStream final : public Stream {
  public:
@@ -109,16 +122,16 @@ Result<std::unique_ptr<Stream>> LiveEngine::submit(GenerateRequest request) {
   auto stream = [&]() -> Result<std::unique_ptr<Stream>> {
     MLXS_CHECKED(check_open());
     MLXS_TRY(Prepared prepared, prepare(request, text_, info_));
-    return submit_prepared(std::move(prepared));
+    auto state = std::make_shared<StreamState>(prepared.answers);
+    return submit_prepared(std::move(prepared), std::move(state));
   }();
   if (!stream) ++port_->rejected;
   return stream;
 }
 
-Result<std::unique_ptr<Stream>> LiveEngine::submit_prepared(Prepared prepared) {
-  auto state = std::make_shared<StreamState>();
-  MLXS_TRY(auto generation, Generation::create(std::move(prepared), text_, state));
-  Command command = Submit{std::move(generation)};
+Result<std::unique_ptr<Stream>> LiveEngine::submit_prepared(Prepared prepared, std::shared_ptr<StreamState> state) {
+  MLXS_TRY(auto request, ActiveRequest::create(std::move(prepared), text_, state));
+  Command command = Submit{std::move(request)};
   auto stream = std::make_unique<LiveStream>(std::move(state), port_);
   port_->last_used = Port::Clock::now();
   if (!port_->inbox.try_push(command)) {
@@ -127,6 +140,40 @@ Result<std::unique_ptr<Stream>> LiveEngine::submit_prepared(Prepared prepared) {
                 kInboxMax);
   }
   return std::unique_ptr<Stream>(std::move(stream));
+}
+
+// Each input is a request of its own, so that they share steps with everybody.
+Result<Embeddings> LiveEngine::embed(const EmbedRequest& request) {
+  MLXS_CHECKED(check_open());
+  if (request.inputs.empty()) return fail(ErrorCode::invalid_request, "inputs", "inputs must hold at least one text");
+  std::vector<Prepared> prepared(request.inputs.size());
+  for (size_t i = 0; i < prepared.size(); ++i) {
+    MLXS_TRY(prepared[i], prepare_embedding(request, i, text_, info_));
+  }
+  Embeddings embeddings;
+  struct Running {
+    std::shared_ptr<StreamState> state;
+    std::unique_ptr<Stream> stream;
+  };
+  std::deque<Running> running;
+  const auto collect = [&]() -> Result<void> {
+    while (auto event = running.front().stream->next()) {
+      if (const auto* failed = std::get_if<Failed>(&*event)) return failed->error;
+    }
+    embeddings.vectors.push_back(std::move(running.front().state->embedding));
+    running.pop_front();
+    return {};
+  };
+  for (Prepared& input : prepared) {
+    embeddings.prompt_tokens += static_cast<int32_t>(input.ids.size());
+    if (running.size() == kEmbeddingsAtOnce) MLXS_CHECKED(collect());
+    auto state = std::make_shared<StreamState>();
+    MLXS_TRY(auto stream, submit_prepared(std::move(input), state));
+    running.push_back({std::move(state), std::move(stream)});
+  }
+  while (!running.empty()) MLXS_CHECKED(collect());
+  if (request.normalize) std::ranges::for_each(embeddings.vectors, normalize);
+  return embeddings;
 }
 
 Health LiveEngine::health() const {
@@ -157,10 +204,6 @@ Metrics LiveEngine::metrics() const {
   metrics.requests_rejected += rejected;
   metrics.queue_depth += port_->inbox.size();
   return metrics;
-}
-
-Result<Embeddings> LiveEngine::embed(const EmbedRequest&) {
-  return fail(ErrorCode::unsupported_model, "", "this version makes no embeddings");
 }
 
 Result<std::vector<int32_t>> LiveEngine::tokenize(const std::string& text, bool add_special_tokens) const {

@@ -35,7 +35,7 @@ class LiveEngine final : public Engine {
 
  private:
   Result<void> check_open() const;
-  Result<std::unique_ptr<Stream>> submit_prepared(Prepared prepared);
+  Result<std::unique_ptr<Stream>> submit_prepared(Prepared prepared, std::shared_ptr<StreamState> state);
 
   LiveEngine(std::shared_ptr<EngineThread> thread, std::shared_ptr<Port> port, TextModel text, ModelInfo info);
 

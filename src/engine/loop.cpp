@@ -10,7 +10,8 @@ namespace mlxserving::engine {
 
 using scheduler::Chunk;
 using scheduler::Plan;
-using scheduler::SequenceId;
+using scheduler::StreamChange;
+using scheduler::StreamSign;
 
 namespace {
 
@@ -27,95 +28,248 @@ Loop::Loop(Port& port, Runner& runner, const LoopOptions& options, std::vector<s
       runner_(runner),
       options_(options),
       groups_(std::move(groups)),
-      scheduler_(options.limits, groups_),
-      governor_(options.limits, options.latency_target_ms) {}
+      governor_(options.limits, options.latency_target_ms) {
+  scheduler_.emplace(options_.limits, groups_);
+}
 
 bool Loop::read() {
   const auto begin = Clock::now();
   const bool may_step = governor_.may_step();
-  scheduler_.set_limits(governor_.limits());
+  scheduler_->set_limits(governor_.limits());
   while (auto command = port_.inbox.try_pop()) obey(std::move(*command));
   read_flags();
-  const bool has_step = may_step && !scheduler_.plan().empty();
+  plan_ = may_step ? scheduler_->plan() : Plan{};
   read_ms_ += ms_since(begin);
-  if (!has_step) publish();
-  return has_step;
+  if (plan_.empty()) publish();
+  return !plan_.empty();
 }
 
 Loop::Clock::time_point Loop::wake_at() const {
   if (!is_published_) return Clock::now() + kPublishRetry;
   const auto refuses_until = governor_.refuses_until();
-  return refuses_until == Clock::time_point{} ? Clock::time_point::max() : refuses_until;
+  const bool is_open = refuses_until != Clock::time_point{};
+  return std::min(next_deadline_, is_open ? refuses_until : Clock::time_point::max());
 }
 
 void Loop::close() {
   while (auto command = port_.inbox.try_pop()) obey(std::move(*command));
-  while (!generations_.empty()) end(generations_.begin()->first, FinishReason::cancelled);
+  while (!requests_.empty()) finish_all(requests_.begin(), FinishReason::cancelled);
   publish();
 }
+
+// ------------------------------------------------------------------------------------------------- commands and flags
 
 void Loop::obey(Command command) {
   auto* submit = std::get_if<Submit>(&command);
   if (submit == nullptr) return;
-  const SequenceId id = next_id_++;
-  Generation& generation = *submit->generation;
-  const auto queued =
-      generation.tokens_max() == generation.prompt_token_count()
-          ? Result<void>()
-          : scheduler_.enqueue(
-                {.id = id, .prompt_tokens = generation.prompt_token_count(), .tokens_max = generation.tokens_max()});
+  ActiveRequest& request = *submit->request;
+  const SequenceId id = next_id_;
+  next_id_ += static_cast<SequenceId>(request.prepared().answers);
+  if (options_.prefix_tier != nullptr && request.output() == RowOutput::next) {
+    options_.prefix_tier->restore(request.prepared().ids, *scheduler_);
+  }
+  const auto queued = request.is_done_at_once() ? Result<void>() : scheduler_->enqueue(request.spec(id));
   if (!queued) {
     ++report_.metrics.requests_rejected;
-    return generation.fail(queued.error());
+    request.stream().fail_all(queued.error());
+    return;
   }
   ++report_.metrics.requests_submitted;
-  report_.metrics.prompt_tokens += static_cast<uint64_t>(generation.prompt_token_count());
-  generations_.emplace(id, std::move(submit->generation));
-  if (generation.tokens_max() == generation.prompt_token_count()) end(id, FinishReason::length);
+  report_.metrics.prompt_tokens += static_cast<uint64_t>(request.prompt_tokens());
+  streams_.open(id);
+  const auto added = requests_.emplace(id, std::move(submit->request)).first;
+  if (request.is_done_at_once()) finish_all(added, FinishReason::length);
 }
 
 void Loop::read_flags() {
-  std::vector<SequenceId> cancelled;
-  for (const auto& [id, generation] : generations_) {
-    StreamState& stream = generation->stream();
-    if (stream.cancelled) {
-      cancelled.push_back(id);
-      continue;
-    }
-    // The flag goes up before the room is looked at again, so that a reader who drains in between wakes us.
-    stream.paused = true;
-    stream.paused = !can_take_a_token(stream);
-    scheduler_.set_paused(id, stream.paused);
+  const auto now = Clock::now();
+  next_deadline_ = Clock::time_point::max();
+  for (auto it = requests_.begin(); it != requests_.end();) {
+    const auto current = it++;  // it may end now
+    read_stream(current->first, *current->second, now);
   }
-  for (const SequenceId id : cancelled) end(id, FinishReason::cancelled);
 }
+
+void Loop::read_stream(SequenceId id, ActiveRequest& request, Clock::time_point now) {
+  StreamState& stream = request.stream();
+  // The flag goes up before the room is looked at again, so that a reader who drains in between wakes us.
+  stream.paused = true;
+  const bool has_room = can_take_tokens(stream, request.running().size());
+  stream.paused = !has_room;
+  const StreamSign sign =
+      stream.cancelled ? StreamSign::cancelled : (has_room ? StreamSign::has_room : StreamSign::full);
+  const StreamChange change = streams_.see(id, sign);
+  if (change == StreamChange::cancel) return finish_all(requests_.find(id), FinishReason::cancelled);
+  if (change != StreamChange::none) {
+    const bool paused = change == StreamChange::pause;
+    request.set_paused(paused);
+    for (const int32_t answer : request.running()) {
+      scheduler_->set_paused(id + static_cast<SequenceId>(answer), paused);
+    }
+  }
+  if (request.deadline() <= now) return fail_all(requests_.find(id), request.overdue());
+  next_deadline_ = std::min(next_deadline_, request.deadline());
+}
+
+// --------------------------------------------------------------------------------------------------------------- steps
 
 void Loop::step() {
   const auto begin = Clock::now();
-  const Plan plan = scheduler_.plan();
+  const Plan plan = std::exchange(plan_, {});
   if (plan.empty()) return;
-  for (const SequenceId id : plan.admitted) {
-    Generation& generation = *generations_.at(id);
-    generation.start();
-    report_.metrics.queue_ms.add(generation.timings().queued_ms);
-  }
-  scheduler_.apply(plan);
+  for (const scheduler::Admission& admission : plan.admitted) start(admission);
+  const std::vector<scheduler::PageCopy> copies = scheduler_->apply(plan);
   const std::vector<ChunkTokens> chunks = chunk_tokens(plan);
   const auto run_begin = Clock::now();
-  Result<StepLogits> logits = runner_.run(chunks, scheduler_);
+  const Result<StepOutput> output = runner_.run(chunks, copies, *scheduler_);
   const double run_ms = ms_since(run_begin);
-  if (!logits) {
-    ++report_.metrics.failed_steps;
-    report_.failed_at = Clock::now();
-    report_.failure = logits.error().message;
-    governor_.step_failed();
-    for (const Chunk& chunk : plan.chunks) fail(chunk.sequence, logits.error());
+  if (!output) {
+    step_failed(output.error().message);
+    fail_step(plan, output.error());
   } else {
-    take_tokens(plan, *logits);
+    scheduler_->commit(plan);
+    save_prompts(plan);
+    take_output(plan, *output);
     governor_.step_succeeded(ms_since(begin), plan.chunks.front().decodes);
   }
   const double step_ms = ms_since(begin);
   count_step(plan, step_ms, step_ms - run_ms);
+}
+
+Loop::Answer Loop::find(SequenceId id) {
+  const auto behind = requests_.upper_bound(id);
+  if (behind == requests_.begin()) return {requests_.end()};
+  const auto request = std::prev(behind);
+  const auto index = static_cast<int32_t>(id - request->first);
+  const auto& running = request->second->running();
+  return {std::ranges::find(running, index) == running.end() ? requests_.end() : request, index};
+}
+
+void Loop::start(const scheduler::Admission& admission) {
+  ActiveRequest& request = *find(admission.sequence);
+  const bool is_first = !request.has_started();
+  request.start(admission);
+  if (!is_first) return;
+  report_.metrics.queue_ms.add(request.timings().queued_ms);
+  report_.metrics.cached_prompt_tokens += static_cast<uint64_t>(admission.cached_tokens);
+}
+
+std::vector<ChunkTokens> Loop::chunk_tokens(const Plan& plan) {
+  std::vector<ChunkTokens> chunks;
+  for (const Chunk& chunk : plan.chunks) {
+    const Answer answer = find(chunk.sequence);
+    chunks.push_back({chunk, answer->tokens(answer.index, chunk), chunk.decodes ? RowOutput::next : answer->output()});
+  }
+  return chunks;
+}
+
+void Loop::take_output(const Plan& plan, const StepOutput& output) {
+  for (size_t i = 0; i < plan.chunks.size(); ++i) {
+    const Chunk& chunk = plan.chunks[i];
+    if (!chunk.decodes) take_prompt(chunk, output.chunks[i]);
+    if (!chunk.samples || find(chunk.sequence).request == requests_.end()) continue;
+    const Answer first = find(chunk.sequence);
+    const auto answers = first->must_fork() ? first->running() : std::vector<int32_t>{first.index};
+    const SequenceId begin = chunk.sequence - static_cast<SequenceId>(first.index);
+    if (first->must_fork()) fork(first);
+    for (const int32_t answer : answers) {
+      take_token(begin + static_cast<SequenceId>(answer), output.chunks[i].last());
+    }
+  }
+}
+
+void Loop::save_prompts(const Plan& plan) {
+  if (options_.prefix_tier == nullptr) return;
+  for (const Chunk& chunk : plan.chunks) {
+    if (chunk.decodes) continue;
+    options_.prefix_tier->save(chunk.sequence, find(chunk.sequence)->prepared().ids,
+                               chunk.position_begin + chunk.token_count, *scheduler_);
+  }
+}
+
+void Loop::take_prompt(const Chunk& chunk, const OutputRows& rows) {
+  const Answer answer = find(chunk.sequence);
+  // After a preemption the prompt is computed again, and what it gives has been told.
+  if (!answer->generation(answer.index).tokens().empty()) return;
+  if (answer->take_prompt(chunk, rows)) finish_all(answer.request, FinishReason::length);
+}
+
+// The other answers begin where the first one stands, behind the prompt.
+void Loop::fork(const Answer& first) {
+  first->fork();
+  std::vector<SequenceId> ids;
+  for (const int32_t answer : first->running()) {
+    if (answer != first.index) ids.push_back(first.request->first + static_cast<SequenceId>(answer));
+  }
+  scheduler_->fork(first.request->first, ids);
+}
+
+void Loop::take_token(SequenceId id, std::span<const float> logits) {
+  const Answer answer = find(id);
+  const auto reason = answer->take_token(answer.index, logits, workspace_);
+  if (!reason) return fail(answer, reason.error());
+  count_token(answer->generation(answer.index));
+  if (*reason) finish(answer, **reason);
+}
+
+// Exactly the sequences of the step; one whose prompt was under way is all of its request's answers.
+void Loop::fail_step(const Plan& plan, const Error& error) {
+  for (const Chunk& chunk : plan.chunks) {
+    const Answer answer = find(chunk.sequence);
+    if (answer->must_fork()) {
+      fail_all(answer.request, error);
+    } else {
+      fail(answer, error);
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------- ends
+
+void Loop::finish(const Answer& answer, FinishReason reason) {
+  answer->finish(answer.index, reason);
+  close_answer(answer);
+}
+
+void Loop::fail(const Answer& answer, const Error& error) {
+  answer->fail(answer.index, error);
+  close_answer(answer);
+}
+
+void Loop::finish_all(Requests::iterator request, FinishReason reason) {
+  for (const int32_t answer : std::vector<int32_t>(request->second->running())) finish({request, answer}, reason);
+}
+
+void Loop::fail_all(Requests::iterator request, const Error& error) {
+  for (const int32_t answer : std::vector<int32_t>(request->second->running())) fail({request, answer}, error);
+}
+
+// Its last event is out: its pages go, and with the last answer the request.
+void Loop::close_answer(const Answer& answer) {
+  const SequenceId id = answer.request->first + static_cast<SequenceId>(answer.index);
+  if (scheduler_->has(id)) scheduler_->remove(id);
+  if (!answer->running().empty()) return;
+  count_end(*answer);
+  streams_.close(answer.request->first);
+  requests_.erase(answer.request);
+}
+
+void Loop::rebuild(const Error& error) {
+  step_failed(error.message);
+  while (!requests_.empty()) fail_all(requests_.begin(), error);
+  counted_ += scheduler_->counters();
+  scheduler_.emplace(options_.limits, groups_);
+  plan_ = {};
+  publish();
+}
+
+// ------------------------------------------------------------------------------------------------------------- metrics
+
+void Loop::step_failed(const std::string& why) {
+  ++report_.metrics.failed_steps;
+  report_.failed_at = Clock::now();
+  report_.failure = why;
+  governor_.step_failed();
 }
 
 void Loop::count_step(const Plan& plan, double step_ms, double host_ms) {
@@ -127,77 +281,47 @@ void Loop::count_step(const Plan& plan, double step_ms, double host_ms) {
   publish();
 }
 
-std::vector<ChunkTokens> Loop::chunk_tokens(const Plan& plan) const {
-  std::vector<ChunkTokens> chunks;
-  for (const Chunk& chunk : plan.chunks) {
-    const auto tokens = generations_.at(chunk.sequence)->tokens();
-    chunks.push_back(
-        {chunk, tokens.subspan(static_cast<size_t>(chunk.position_begin), static_cast<size_t>(chunk.token_count))});
-  }
-  return chunks;
-}
-
-void Loop::take_tokens(const Plan& plan, StepLogits& logits) {
-  size_t row = 0;
-  for (const Chunk& chunk : plan.chunks) {
-    if (!chunk.samples) continue;
-    Generation& generation = *generations_.at(chunk.sequence);
-    const auto reason = generation.take_token(logits.row(row++), workspace_);
-    if (!reason) {
-      fail(chunk.sequence, reason.error());
-      continue;
-    }
-    Metrics& metrics = report_.metrics;
-    ++metrics.completion_tokens;
-    if (generation.token_gap_ms() == 0) {
-      metrics.first_token_ms.add(generation.timings().first_token_ms);
-    } else {
-      metrics.inter_token_ms.add(generation.token_gap_ms());
-    }
-    if (*reason) end(chunk.sequence, **reason);
-  }
-}
-
-void Loop::end(SequenceId id, FinishReason reason) {
-  Generation& generation = *generations_.at(id);
+void Loop::count_token(const Generation& generation) {
   Metrics& metrics = report_.metrics;
-  ++(reason == FinishReason::cancelled ? metrics.requests_cancelled : metrics.requests_finished);
-  metrics.request_ms.add(generation.elapsed_ms());
-  generation.finish(reason);
-  generations_.erase(id);
-  scheduler_.remove(id);
+  ++metrics.completion_tokens;
+  if (generation.token_gap_ms() == 0) {
+    metrics.first_token_ms.add(generation.first_token_ms());
+  } else {
+    metrics.inter_token_ms.add(generation.token_gap_ms());
+  }
 }
 
-void Loop::fail(SequenceId id, const Error& error) {
-  ++report_.metrics.requests_failed;
-  report_.metrics.request_ms.add(generations_.at(id)->elapsed_ms());
-  generations_.at(id)->fail(error);
-  generations_.erase(id);
-  scheduler_.remove(id);
-}
-
-void Loop::rebuild(const Error& error) {
-  ++report_.metrics.failed_steps;
-  report_.failed_at = Clock::now();
-  report_.failure = error.message;
-  governor_.step_failed();
-  while (!generations_.empty()) fail(generations_.begin()->first, error);
-  scheduler_ = scheduler::Scheduler(options_.limits, groups_);
-  publish();
+// A request counts once, whatever the number of its answers.
+void Loop::count_end(const ActiveRequest& request) {
+  Metrics& metrics = report_.metrics;
+  if (request.has_failed()) {
+    ++metrics.requests_failed;
+  } else {
+    ++(request.was_cancelled() ? metrics.requests_cancelled : metrics.requests_finished);
+  }
+  metrics.request_ms.add(request.elapsed_ms());
 }
 
 // Counters and gauges as they are between two steps.
 void Loop::publish() {
   Metrics& metrics = report_.metrics;
-  metrics.queue_depth = scheduler_.waiting_count();
-  metrics.running = scheduler_.running_count();
-  metrics.paused = scheduler_.paused_count();
-  metrics.pages_total = metrics.pages_free = 0;
-  for (const scheduler::PagePool& pool : scheduler_.pools()) {
+  metrics.queue_depth = scheduler_->waiting_count();
+  metrics.running = scheduler_->running_count();
+  metrics.paused = scheduler_->paused_count();
+  metrics.pages_total = metrics.pages_free = metrics.pages_cached = 0;
+  for (const scheduler::PagePool& pool : scheduler_->pools()) {
     metrics.pages_total += static_cast<uint64_t>(pool.page_count());
     metrics.pages_free += static_cast<uint64_t>(pool.free_count());
+    metrics.pages_cached += static_cast<uint64_t>(pool.idle_count());
   }
   governor_.describe(report_);
+  if (options_.prefix_tier != nullptr && report_.trouble.empty()) report_.trouble = options_.prefix_tier->trouble();
+  scheduler::Counters counters = counted_;
+  counters += scheduler_->counters();
+  counters.transitions += streams_.transitions();
+  metrics.preemptions = counters.preemptions;
+  metrics.state_transitions += counters.transitions.made;
+  metrics.invalid_transitions += counters.transitions.refused;
   port_.refuses_until = governor_.refuses_until();
   is_published_ = port_.board.publish(report_);
 }

@@ -8,18 +8,21 @@
 #include <string>
 #include <vector>
 
-#include "engine/generation.h"
+#include "engine/active_request.h"
 #include "engine/governor.h"
 #include "engine/inbox.h"
 #include "engine/port.h"
+#include "engine/prefix_tier.h"
 #include "engine/runner.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/stream_registry.h"
 
 namespace mlxserving::engine {
 
 struct LoopOptions {
   scheduler::Limits limits = {};
-  double latency_target_ms = 0;  // of a step; 0: none
+  double latency_target_ms = 0;       // of a step; 0: none
+  PrefixTier* prefix_tier = nullptr;  // outlives the loop; null: none
 };
 
 class Loop {
@@ -28,10 +31,10 @@ class Loop {
 
   Loop(Port& port, Runner& runner, const LoopOptions& options, std::vector<scheduler::PageGroup> groups);
 
-  // Takes in commands and flags. True if there is a step to run.
+  // Takes in commands and flags, and plans. True if there is a step to run.
   bool read();
 
-  // Runs one step.
+  // Runs the step that read() planned.
   void step();
 
   // When read() is due although nobody rings.
@@ -44,22 +47,53 @@ class Loop {
   void close();
 
  private:
+  using SequenceId = scheduler::SequenceId;
+  // Sequences of a request have consecutive ids, from its key here on.
+  using Requests = std::map<SequenceId, std::unique_ptr<ActiveRequest>>;
+  // One answer of one request, found by its sequence.
+  struct Answer {
+    Requests::iterator request;
+    int32_t index = 0;
+    ActiveRequest& operator*() const { return *request->second; }
+    ActiveRequest* operator->() const { return request->second.get(); }
+  };
+
   void obey(Command command);
   void read_flags();
-  std::vector<ChunkTokens> chunk_tokens(const scheduler::Plan& plan) const;
-  void take_tokens(const scheduler::Plan& plan, StepLogits& logits);
-  void end(scheduler::SequenceId id, FinishReason reason);
-  void fail(scheduler::SequenceId id, const Error& error);
+  void read_stream(SequenceId id, ActiveRequest& request, Clock::time_point now);
+  Answer find(SequenceId id);
+  std::vector<ChunkTokens> chunk_tokens(const scheduler::Plan& plan);
+  void start(const scheduler::Admission& admission);
+  void take_output(const scheduler::Plan& plan, const StepOutput& output);
+  void save_prompts(const scheduler::Plan& plan);
+  void take_prompt(const scheduler::Chunk& chunk, const OutputRows& rows);
+  void take_token(SequenceId id, std::span<const float> logits);
+  void fork(const Answer& first);
+  void fail_step(const scheduler::Plan& plan, const Error& error);
+
+  void finish(const Answer& answer, FinishReason reason);
+  void fail(const Answer& answer, const Error& error);
+  void finish_all(Requests::iterator request, FinishReason reason);
+  void fail_all(Requests::iterator request, const Error& error);
+  void close_answer(const Answer& answer);
+  void count_end(const ActiveRequest& request);
+
+  void step_failed(const std::string& why);
   void count_step(const scheduler::Plan& plan, double step_ms, double host_ms);
+  void count_token(const Generation& generation);
   void publish();
 
   Port& port_;
   Runner& runner_;
   LoopOptions options_;
   std::vector<scheduler::PageGroup> groups_;
-  scheduler::Scheduler scheduler_;
-  std::map<scheduler::SequenceId, std::unique_ptr<Generation>> generations_;
-  scheduler::SequenceId next_id_ = 1;
+  std::optional<scheduler::Scheduler> scheduler_;  // always there; made anew by rebuild()
+  scheduler::Counters counted_;                    // by schedulers that rebuild() replaced
+  scheduler::Plan plan_;                           // of the next step
+  Requests requests_;
+  scheduler::StreamRegistry streams_;
+  SequenceId next_id_ = 1;
+  Clock::time_point next_deadline_ = Clock::time_point::max();
   sampling::Workspace workspace_;
   Governor governor_;
   Report report_ = make_report();

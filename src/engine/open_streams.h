@@ -31,9 +31,7 @@ class OpenStreams {
     const std::lock_guard lock(mutex_);
     for (const auto& stream : streams_) {
       stream->cancelled = true;
-      Event event = Failed{.answer = 0, .error = error};
-      stream->events.try_push(event);
-      stream->events.close();
+      stream->fail_all(error);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "core/json.h"
 #include "core/result.h"
@@ -92,14 +93,19 @@ Result<void> check_ids(const SamplingParams& sampling, const ModelInfo& info) {
 
 // What the engine does not do yet is refused, never ignored.
 Result<void> check_supported(const GenerateRequest& request) {
-  const auto refuse = [](const char* param) {
-    return fail(ErrorCode::invalid_request, param, "{} is not supported by this version", param);
-  };
-  if (request.answers != 1) return refuse("answers");
-  if (request.constraint.index() != 0) return refuse("constraint");
-  if (request.timeouts.request_ms != 0 || request.timeouts.token_ms != 0) return refuse("timeouts");
-  if (request.prompt_logprobs) return refuse("prompt_logprobs");
-  if (request.prompt_progress) return refuse("prompt_progress");
+  if (request.constraint.index() == 0) return {};
+  return fail(ErrorCode::invalid_request, "constraint", "constraint is not supported by this version");
+}
+
+Result<void> check_request(const GenerateRequest& request) {
+  if (request.answers < 1 || request.answers > kAnswersMax) {
+    return fail(ErrorCode::invalid_request, "answers", "answers must be in [1, {}], got {}", kAnswersMax,
+                request.answers);
+  }
+  for (const auto& [param, ms] : {std::pair{"timeouts.request_ms", request.timeouts.request_ms},
+                                  std::pair{"timeouts.token_ms", request.timeouts.token_ms}}) {
+    if (ms < 0) return fail(ErrorCode::invalid_request, param, "{} must be 0 (none) or more, got {}", param, ms);
+  }
   return {};
 }
 
@@ -133,9 +139,17 @@ Result<void> check_token_ids(const char* param, std::span<const int32_t> ids, co
 
 Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info) {
   MLXS_CHECKED(check_supported(request));
+  MLXS_CHECKED(check_request(request));
   MLXS_CHECKED(sampling::validate(request.sampling));
   MLXS_CHECKED(check_ids(request.sampling, info));
-  Prepared prepared{.sampling = request.sampling, .gaps = request.gaps, .special_tokens = request.special_tokens};
+  Prepared prepared{.sampling = request.sampling,
+                    .answers = request.answers,
+                    .priority = request.priority,
+                    .timeouts = request.timeouts,
+                    .gaps = request.gaps,
+                    .special_tokens = request.special_tokens,
+                    .prompt_logprobs = request.prompt_logprobs,
+                    .prompt_progress = request.prompt_progress};
   MLXS_TRY(prepared.ids, std::visit(PromptReader{text, info, request.raw}, request.prompt));
   if (prepared.ids.empty()) return bad_prompt("prompt must have at least one token");
   MLXS_TRY(prepared.tokens_max, tokens_max(prepared.ids, prepared.sampling, info));
@@ -145,6 +159,26 @@ Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, 
   prepared.roles = {.end_ids = prepared.stop_ids,
                     .xtc_exempt = sorted_union(text.newline_ids, text.end_ids),
                     .dry_breakers = dry_breakers(prepared.sampling, text)};
+  return prepared;
+}
+
+Result<Prepared> prepare_embedding(const EmbedRequest& request, size_t input, const TextModel& text,
+                                   const ModelInfo& info) {
+  const std::string param = fmt::format("inputs[{}]", input);
+  const auto bad = [&](std::string message) { return Error{ErrorCode::invalid_request, std::move(message), param}; };
+  const Prompt& prompt = request.inputs.at(input);
+  if (std::holds_alternative<MessagesPrompt>(prompt)) return bad(param + " must be a text or token ids, got messages");
+  Prepared prepared{.embedding = request.pooling};
+  auto ids = std::visit(PromptReader{text, info, true}, prompt);
+  if (!ids) return bad(param + ": " + ids.error().message);
+  prepared.ids = std::move(*ids);
+  const auto count = static_cast<int32_t>(prepared.ids.size());
+  if (count == 0) return bad(param + " must have at least one token");
+  if (count > info.context_tokens_max) {
+    return bad(fmt::format("{} has {} tokens, the context holds {}", param, count, info.context_tokens_max));
+  }
+  prepared.tokens_max = count;
+  prepared.sampling.seed = 0;
   return prepared;
 }
 

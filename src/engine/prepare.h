@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,12 +19,22 @@ struct Prepared {
   SamplingParams sampling = {};        // valid, with a seed
   sampling::TokenRoles roles = {};     // what the knobs' texts mean in this vocabulary
   std::vector<int32_t> stop_ids = {};  // ascending; the first of them ends the answer
+  int32_t answers = 1;
+  Priority priority = Priority::normal;
+  Timeouts timeouts = {};
   bool gaps = false;
   bool special_tokens = false;
+  bool prompt_logprobs = false;
+  bool prompt_progress = false;
+  std::optional<Pooling> embedding = {};  // instead of an answer
 };
 
 // Errors: invalid_request with the field in `param`.
 Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info);
+
+// One input of an embedding. Errors name it, such as inputs[3].
+Result<Prepared> prepare_embedding(const EmbedRequest& request, size_t input, const TextModel& text,
+                                   const ModelInfo& info);
 
 // The model's own template around the messages, and its tokens; what users wrote cannot become a control token.
 Result<RenderedPrompt> render_chat(const MessagesPrompt& prompt, const TextModel& text);

@@ -1,6 +1,7 @@
-// Plan → tensors → logits: the one place where the scheduler's numbers become a step of the model.
+// Plan → tensors → numbers: the one place where the scheduler's plan becomes a step of the model.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,34 +14,62 @@
 
 namespace mlxserving::engine {
 
+// What the rows of a chunk must give.
+enum class RowOutput : uint8_t {
+  next,    // the last row's logits, if the chunk samples
+  logits,  // all rows' logits
+  hidden,  // all rows' last hidden states, after the final norm
+};
+
 // What a chunk of the plan stands for: its tokens, [token_count].
 struct ChunkTokens {
   scheduler::Chunk chunk;
   std::span<const int32_t> tokens;
+  RowOutput output = RowOutput::next;
 };
 
-// The logits of a step's sampling chunks, in their order: [sampling chunks, vocabulary_size], f32.
-struct StepLogits {
-  std::vector<float> values;
-  int32_t vocabulary_size = 0;
+// Rows of f32, [count][width].
+struct OutputRows {
+  const float* values = nullptr;
+  int32_t count = 0;
+  int32_t width = 0;
 
-  std::span<float> row(size_t i) {
-    return {values.data() + i * static_cast<size_t>(vocabulary_size), static_cast<size_t>(vocabulary_size)};
+  std::span<const float> row(int32_t i) const {
+    return {values + static_cast<int64_t>(i) * width, static_cast<size_t>(width)};
   }
+  std::span<const float> last() const { return row(count - 1); }
 };
 
-// Owns nothing but scratch; lives on the engine thread.
+struct StepOutput {
+  std::vector<OutputRows> chunks;                   // as the step's; `logits` ends with the row that samples
+  std::vector<std::shared_ptr<const void>> owners;  // of the values
+};
+
+// Lives on the engine thread.
 class Runner {
  public:
+  virtual ~Runner() = default;
+
+  // Makes the copies, then runs one step. An Error is a kernel's or MLX's: the step's rows are lost, the runner itself
+  // stays usable. `pages` tells the chunks' page tables.
+  virtual Result<StepOutput> run(std::span<const ChunkTokens> chunks, std::span<const scheduler::PageCopy> copies,
+                                 const scheduler::Scheduler& pages) = 0;
+};
+
+// Owns nothing but scratch.
+class ModelRunner final : public Runner {
+ public:
   // `faults` may be null.
-  Runner(const models::Model& model, nn::Ops& ops, nn::KvStore& kv, Faults* faults = nullptr)
+  ModelRunner(const models::Model& model, nn::Ops& ops, nn::KvStore& kv, Faults* faults = nullptr)
       : model_(model), ops_(ops), kv_(kv), faults_(faults) {}
 
-  // Runs one step. An Error is a kernel's or MLX's: the step's rows are lost, the runner itself stays usable.
-  Result<StepLogits> run(std::span<const ChunkTokens> chunks, const scheduler::Scheduler& pages);
+  Result<StepOutput> run(std::span<const ChunkTokens> chunks, std::span<const scheduler::PageCopy> copies,
+                         const scheduler::Scheduler& pages) override;
 
  private:
-  Result<StepLogits> evaluate(const nn::Step& step);
+  void run_rows(std::span<const ChunkTokens> chunks, bool hidden, const scheduler::Scheduler& pages,
+                StepOutput& output);
+  std::shared_ptr<const mlx::core::array> evaluate(const nn::Step& step, bool hidden);
 
   const models::Model& model_;
   nn::Ops& ops_;

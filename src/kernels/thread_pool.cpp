@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
-#include <optional>
 #include <thread>
 
 #if defined(__linux__)
@@ -15,6 +13,7 @@
 #endif
 
 #include "core/check.h"
+#include "core/machine.h"
 
 namespace mlxserving::kernels {
 namespace {
@@ -55,24 +54,11 @@ int affinity_count() {
 #endif
   return static_cast<int>(std::thread::hardware_concurrency());
 }
-
-// Cores' worth of time the cgroup may use: quota / period, where both are numbers.
-std::optional<double> cgroup_quota(const std::string& root) {
-  double quota = 0;
-  double period = 0;
-  std::ifstream v2(root + "/cpu.max");
-  if (v2 >> quota >> period && period > 0) return quota / period;
-  std::ifstream v1_quota(root + "/cpu/cpu.cfs_quota_us");
-  std::ifstream v1_period(root + "/cpu/cpu.cfs_period_us");
-  if (v1_quota >> quota && v1_period >> period && quota > 0 && period > 0) return quota / period;
-  return std::nullopt;
-}
-
 }  // namespace
 
 int default_thread_count(const std::string& cgroup_root) {
   int count = affinity_count();
-  if (const auto quota = cgroup_quota(cgroup_root)) count = std::min(count, static_cast<int>(std::ceil(*quota)));
+  if (const auto quota = cpu_quota(cgroup_root)) count = std::min(count, static_cast<int>(std::ceil(*quota)));
   return std::clamp(count, 1, kThreadsMax);
 }
 

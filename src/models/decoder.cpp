@@ -19,16 +19,24 @@ class DecoderModel final : public Model {
   const nn::KvLayout& kv_layout() const override { return decoder_.kv_layout; }
 
   nn::array logits(const nn::Step& step, nn::KvStore& kv) const override {
+    return ops_.logits(layers(step, kv), decoder_.norm, decoder_.lm_head, decoder_.logit_cap, step);
+  }
+
+  nn::array hidden(const nn::Step& step, nn::KvStore& kv) const override {
+    return ops_.rms_norm(layers(step, kv), decoder_.norm);
+  }
+
+ private:
+  nn::array layers(const nn::Step& step, nn::KvStore& kv) const {
     nn::array h = ops_.embed(step.tokens, decoder_.embed_tokens, decoder_.embed_scale);
     int index = 0;
     for (const DecoderLayer& layer : decoder_.layers) {
       h = ops_.attention_block(h, layer.self_attn, {kv, index++, step});
       h = ops_.mlp_block(h, layer.mlp);
     }
-    return ops_.logits(h, decoder_.norm, decoder_.lm_head, decoder_.logit_cap, step);
+    return h;
   }
 
- private:
   Decoder decoder_;
   const nn::Ops& ops_;
 };

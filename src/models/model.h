@@ -29,6 +29,10 @@ class Model {
   // [logit_rows, vocab_size]. Computes nothing: the caller calls Ops::begin_step before, evaluates after, then asks
   // Ops::take_error.
   virtual mlx::core::array logits(const nn::Step& step, nn::KvStore& kv) const = 0;
+
+  // As logits(), but the hidden states of all rows after the last norm, [rows, hidden_size]: what embeddings are made
+  // of.
+  virtual mlx::core::array hidden(const nn::Step& step, nn::KvStore& kv) const = 0;
 };
 
 // What a loaded model occupies, for reports and for admission.

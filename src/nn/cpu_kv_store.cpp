@@ -1,5 +1,7 @@
 #include "nn/cpu_kv_store.h"
 
+#include <cstring>
+
 #include "core/check.h"
 
 namespace mlxserving::nn {
@@ -35,6 +37,45 @@ int64_t CpuKvStore::bytes() const {
   int64_t bytes = 0;
   for (const auto& memory : memory_) bytes += static_cast<int64_t>(memory->size());
   return bytes;
+}
+
+void CpuKvStore::copy_page(int group, int32_t from, int32_t to) {
+  for (size_t layer = 0; layer < pools_.size(); ++layer) {
+    if (layout_.layers[layer].group != group) continue;
+    const kernels::KvPool& pool = pools_[layer];
+    std::memcpy(pool.data + to * pool.page_bytes, pool.data + from * pool.page_bytes,
+                static_cast<size_t>(pool.page_bytes));
+  }
+}
+
+int64_t CpuKvStore::page_bytes(int group) const {
+  int64_t bytes = 0;
+  for (size_t layer = 0; layer < pools_.size(); ++layer) {
+    if (layout_.layers[layer].group == group) bytes += pools_[layer].page_bytes;
+  }
+  return bytes;
+}
+
+void CpuKvStore::read_page(int group, int32_t page, std::span<uint8_t> bytes) {
+  check(static_cast<int64_t>(bytes.size()) == page_bytes(group), "room for a page");
+  uint8_t* to = bytes.data();
+  for (size_t layer = 0; layer < pools_.size(); ++layer) {
+    if (layout_.layers[layer].group != group) continue;
+    const kernels::KvPool& pool = pools_[layer];
+    std::memcpy(to, pool.data + page * pool.page_bytes, static_cast<size_t>(pool.page_bytes));
+    to += pool.page_bytes;
+  }
+}
+
+void CpuKvStore::write_page(int group, int32_t page, std::span<const uint8_t> bytes) {
+  check(static_cast<int64_t>(bytes.size()) == page_bytes(group), "the bytes of a page");
+  const uint8_t* from = bytes.data();
+  for (size_t layer = 0; layer < pools_.size(); ++layer) {
+    if (layout_.layers[layer].group != group) continue;
+    const kernels::KvPool& pool = pools_[layer];
+    std::memcpy(pool.data + page * pool.page_bytes, from, static_cast<size_t>(pool.page_bytes));
+    from += pool.page_bytes;
+  }
 }
 
 }  // namespace mlxserving::nn

@@ -16,6 +16,10 @@ class CpuKvStore final : public KvStore {
   CpuKvStore(const KvLayout& layout, std::span<const int32_t> pages, KvType type);
 
   int64_t bytes() const override;
+  void copy_page(int group, int32_t from, int32_t to) override;
+  int64_t page_bytes(int group) const override;
+  void read_page(int group, int32_t page, std::span<uint8_t> bytes) override;
+  void write_page(int group, int32_t page, std::span<const uint8_t> bytes) override;
   const kernels::KvPool& pool(int layer) const { return pools_[static_cast<size_t>(layer)]; }
   int group(int layer) const { return layout_.layers[static_cast<size_t>(layer)].group; }
   int32_t window(int layer) const { return layout_.windows[static_cast<size_t>(group(layer))]; }

@@ -27,12 +27,23 @@ int width_of(const array& x) { return x.shape(1); }
 int out_of(const Linear& w) { return static_cast<int>(cpu(w).matrix().rows); }
 int in_of(const Linear& w) { return static_cast<int>(cpu(w).matrix().columns); }
 
+// Every page that the segment reads or writes is one of the pool; a ring may have slots without a page yet.
+void check_pages(const Segment& segment, PageTable table, int32_t window, int32_t pool_pages) {
+  const int32_t oldest = window == 0 ? 0 : std::max(0, segment.position_begin - window + 1) / kPageTokens;
+  const int32_t newest = (segment.position_begin + segment.row_count - 1) / kPageTokens;
+  check(!table.empty(), "a segment has pages in every layer group");
+  for (int32_t i = oldest; i <= newest; ++i) {
+    const int32_t page = table[static_cast<size_t>(i) % table.size()];
+    check(page >= 0 && page < pool_pages, "a page of the pool");
+  }
+}
+
 std::vector<kernels::AttentionSegment> segments_of(const KvView& kv, const CpuKvStore& store) {
   const auto group = static_cast<size_t>(store.group(kv.layer));
   std::vector<kernels::AttentionSegment> segments;
   for (const auto& segment : kv.step.segments) {
     const PageTable table = segment.page_tables.at(group);
-    for (const int32_t page : table) check(page >= 0 && page < store.pages(kv.layer), "a page of the pool");
+    check_pages(segment, table, store.window(kv.layer), store.pages(kv.layer));
     segments.push_back({.row_begin = segment.row_begin,
                         .row_count = segment.row_count,
                         .position_begin = segment.position_begin,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "nn/step.h"
@@ -24,11 +25,19 @@ struct KvLayout {
 };
 
 // The pools: for each layer, `pages[its group]` pages of kPageTokens keys and values. Made by Ops, lives on the engine
-// thread, read and written only by Ops::attention.
+// thread, read and written by Ops::attention, and between steps by whole pages.
 class KvStore {
  public:
   virtual ~KvStore() = default;
   virtual int64_t bytes() const = 0;
+
+  // Page `to` of every layer of the group becomes equal to page `from`. Between steps.
+  virtual void copy_page(int group, int32_t from, int32_t to) = 0;
+
+  // A page's bytes in every layer of the group, one layer after another: page_bytes(group) of them. Between steps.
+  virtual int64_t page_bytes(int group) const = 0;
+  virtual void read_page(int group, int32_t page, std::span<uint8_t> bytes) = 0;
+  virtual void write_page(int group, int32_t page, std::span<const uint8_t> bytes) = 0;
 };
 
 // One layer of the cache in one step.

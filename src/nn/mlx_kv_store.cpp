@@ -3,6 +3,7 @@
 #include <mlx/ops.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/check.h"
 
@@ -40,6 +41,61 @@ int64_t MlxKvStore::bytes() const {
   int64_t sum = 0;
   for (const Layer& layer : layers_) sum += static_cast<int64_t>(layer.keys.nbytes() + layer.values.nbytes());
   return sum;
+}
+
+mx::array MlxKvStore::page_of(const mx::array& pool, int32_t page) {
+  return mx::slice(pool, mx::Shape{page * kPageTokens, 0, 0},
+                   mx::Shape{(page + 1) * kPageTokens, pool.shape(1), pool.shape(2)});
+}
+
+void MlxKvStore::set_page(mx::array& pool, int32_t page, const mx::array& values) {
+  pool = mx::slice_update(pool, values, mx::Shape{page * kPageTokens, 0, 0},
+                          mx::Shape{(page + 1) * kPageTokens, pool.shape(1), pool.shape(2)});
+}
+
+// Keys and values of the group's layers, in their order.
+std::vector<mx::array*> MlxKvStore::pools_of(int group) {
+  std::vector<mx::array*> pools;
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    if (layout_.layers[layer].group != group) continue;
+    pools.push_back(&layers_[layer].keys);
+    pools.push_back(&layers_[layer].values);
+  }
+  return pools;
+}
+
+void MlxKvStore::copy_page(int group, int32_t from, int32_t to) {
+  for (mx::array* pool : pools_of(group)) set_page(*pool, to, page_of(*pool, from));
+}
+
+int64_t MlxKvStore::page_bytes(int group) const {
+  int64_t bytes = 0;
+  for (const mx::array* pool : const_cast<MlxKvStore*>(this)->pools_of(group)) {
+    bytes += int64_t{kPageTokens} * pool->shape(1) * pool->shape(2) * static_cast<int64_t>(pool->itemsize());
+  }
+  return bytes;
+}
+
+void MlxKvStore::read_page(int group, int32_t page, std::span<uint8_t> bytes) {
+  uint8_t* to = bytes.data();
+  for (mx::array* pool : pools_of(group)) {
+    mx::array values = mx::contiguous(page_of(*pool, page));
+    values.eval();
+    std::memcpy(to, values.data<uint8_t>(), values.nbytes());
+    to += values.nbytes();
+  }
+}
+
+void MlxKvStore::write_page(int group, int32_t page, std::span<const uint8_t> bytes) {
+  const uint8_t* from = bytes.data();
+  for (mx::array* pool : pools_of(group)) {
+    const mx::Shape shape{kPageTokens, pool->shape(1), pool->shape(2)};
+    const int size = kPageTokens * pool->shape(1) * pool->shape(2) * static_cast<int>(pool->itemsize());
+    const mx::array raw(from, mx::Shape{size}, mx::uint8);
+    set_page(*pool, page, mx::reshape(mx::view(raw, pool->dtype()), shape));
+    pool->eval();
+    from += size;
+  }
 }
 
 int32_t MlxKvStore::window(int layer) const {

@@ -17,6 +17,10 @@ class MlxKvStore final : public KvStore {
   MlxKvStore(const KvLayout& layout, std::span<const int32_t> pages, mlx::core::Dtype dtype);
 
   int64_t bytes() const override;
+  void copy_page(int group, int32_t from, int32_t to) override;
+  int64_t page_bytes(int group) const override;
+  void read_page(int group, int32_t page, std::span<uint8_t> bytes) override;
+  void write_page(int group, int32_t page, std::span<const uint8_t> bytes) override;
   int32_t window(int layer) const;
 
   // Puts the step's rows where their segments' tables say. keys, values: [rows, kv_heads, head_dim].
@@ -32,6 +36,9 @@ class MlxKvStore final : public KvStore {
     mlx::core::array values;
   };
 
+  static mlx::core::array page_of(const mlx::core::array& pool, int32_t page);
+  static void set_page(mlx::core::array& pool, int32_t page, const mlx::core::array& values);
+  std::vector<mlx::core::array*> pools_of(int group);
   const PageTable& table(int layer, const Segment& segment) const;
 
   KvLayout layout_;

@@ -14,7 +14,10 @@ constexpr int kPageTokens = 32;  // tokens of a KV page: one cache line of bf16 
 // pages[(p / kPageTokens) % pages.size()]: with enough pages for all positions that is a plain table, with fewer it is
 // the ring of a sliding window. Borrowed from the plan for the length of the step.
 // A step writes a segment's rows before it attends, and reads whole pages: a ring has a page for each that the rows and
-// the windows behind them touch (ring_pages).
+// the windows behind them touch (ring_pages); slots of others may hold -1.
+//
+// Where a prefill chunk begins and ends changes no bit of its rows on our kernels, as long as it begins on a page: what
+// was computed is resumed at any page (scheduler/prefix_cache).
 using PageTable = std::span<const int32_t>;
 
 // What a row is for decides its numerics; how many other rows the step has never does. Decode rows (one new token, or

@@ -1,5 +1,7 @@
 #include "scheduler/plan.h"
 
+#include <fmt/format.h>
+
 namespace mlxserving::scheduler {
 
 int32_t Plan::row_count() const {
@@ -9,15 +11,21 @@ int32_t Plan::row_count() const {
 }
 
 std::string to_string(const Plan& plan) {
-  std::string text = plan.admitted.empty() ? "" : "admit";
-  for (const SequenceId id : plan.admitted) text += " " + std::to_string(id);
-  if (!plan.admitted.empty()) text += " |";
-  for (const Chunk& chunk : plan.chunks) {
-    if (!text.empty()) text += " ";
-    text += std::to_string(chunk.sequence) + "@" + std::to_string(chunk.position_begin) + "+" +
-            std::to_string(chunk.token_count) + (chunk.samples ? "*" : "");
+  std::vector<std::string> words;
+  if (!plan.preempted.empty()) words.emplace_back("preempt");
+  for (const SequenceId id : plan.preempted) words.push_back(std::to_string(id));
+  if (!plan.preempted.empty()) words.emplace_back("|");
+  if (!plan.admitted.empty()) words.emplace_back("admit");
+  for (const Admission& admission : plan.admitted) {
+    words.push_back(std::to_string(admission.sequence));
+    if (admission.cached_tokens > 0) words.back() += fmt::format("({})", admission.cached_tokens);
   }
-  return text;
+  if (!plan.admitted.empty()) words.emplace_back("|");
+  for (const Chunk& chunk : plan.chunks) {
+    words.push_back(
+        fmt::format("{}@{}+{}{}", chunk.sequence, chunk.position_begin, chunk.token_count, chunk.samples ? "*" : ""));
+  }
+  return fmt::format("{}", fmt::join(words, " "));
 }
 
 }  // namespace mlxserving::scheduler

@@ -216,6 +216,103 @@ TEST_F(EngineTest, logprobs_and_gaps_are_reported_for_each_token) {
   EXPECT_EQ(tokens, 8);
 }
 
+TEST_F(EngineTest, a_stored_prompt_survives_a_restart_and_changes_no_bit) {
+  const std::string directory = testing::TempDir() + "mlxs_engine_prefixes";
+  std::filesystem::remove_all(directory);
+  const test::TinyModel sliding({.sliding_window = 48, .full_layer = true});
+  const EngineOptions options{.prefix_cache_dir = directory, .prefix_cache_bytes = 1 << 24};
+  const std::string prompt(900, 'p');
+  const Answer first = answer(*load(sliding, options), ask(prompt));
+  EXPECT_EQ(first.finished.usage.cached_tokens, 0);
+  const Answer again = answer(*load(sliding, options), ask(prompt));
+  EXPECT_EQ(again.finished.usage.cached_tokens, 768);
+  EXPECT_EQ(again.ids, first.ids);
+  const Answer another = answer(*load(model_, options), ask(prompt));
+  EXPECT_EQ(another.finished.usage.cached_tokens, 0) << "of another model";
+  std::filesystem::remove_all(directory);
+}
+
+TEST_F(EngineTest, answers_to_one_prompt_differ_and_are_the_same_again) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask("three answers", 30);
+  request.sampling.temperature = 1;
+  request.sampling.seed = 3;
+  request.answers = 3;
+  const auto read = [&] {
+    std::map<int32_t, std::vector<int32_t>> ids;
+    std::map<int32_t, int> ends;
+    const auto stream = *engine->submit(request);
+    while (auto event = stream->next()) {
+      if (const auto* delta = std::get_if<TextDelta>(&*event)) ids[delta->answer].push_back(delta->token_id);
+      if (const auto* finished = std::get_if<Finished>(&*event)) ++ends[finished->answer];
+    }
+    EXPECT_EQ(ends, (std::map<int32_t, int>{{0, 1}, {1, 1}, {2, 1}}));
+    return ids;
+  };
+  const auto ids = read();
+  EXPECT_NE(ids.at(0), ids.at(1));
+  EXPECT_NE(ids.at(1), ids.at(2));
+  EXPECT_EQ(read(), ids);
+}
+
+TEST_F(EngineTest, a_prompts_tokens_are_scored_and_its_progress_told) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask(std::string(600, 'q'), 0);
+  request.prompt_logprobs = request.prompt_progress = true;
+  request.sampling.top_logprobs = 2;
+  const auto stream = *engine->submit(request);
+  std::vector<int32_t> progress;
+  size_t tokens = 0;
+  std::optional<FinishReason> reason;
+  while (auto event = stream->next()) {
+    if (const auto* told = std::get_if<PromptProgress>(&*event)) progress.push_back(told->tokens_done);
+    if (const auto* finished = std::get_if<Finished>(&*event)) reason = finished->reason;
+    const auto* scores = std::get_if<PromptScores>(&*event);
+    if (scores == nullptr) continue;
+    tokens = scores->tokens.size();
+    EXPECT_FALSE(scores->tokens[0].logprob);
+    EXPECT_EQ(scores->tokens[1].bytes, "q");
+    ASSERT_EQ(scores->tokens[599].top.size(), 2U);
+    EXPECT_LE(*scores->tokens[599].logprob, scores->tokens[599].top[0].logprob);
+  }
+  EXPECT_EQ(progress, (std::vector<int32_t>{256, 512, 600}));
+  EXPECT_EQ(tokens, 600U);
+  EXPECT_EQ(reason, FinishReason::length);
+}
+
+TEST_F(EngineTest, embeddings_do_not_depend_on_what_runs_beside_them) {
+  const auto engine = load(model_);
+  const auto embed = [&](std::vector<Prompt> inputs) {
+    auto result = engine->embed({.inputs = std::move(inputs)});
+    EXPECT_TRUE(result) << result.error().message;
+    return result->vectors;
+  };
+  const auto alone = embed({TextPrompt{"first"}});
+  ASSERT_EQ(alone[0].size(), 32U);
+  double squares = 0;
+  for (const float x : alone[0]) squares += double{x} * x;
+  EXPECT_NEAR(squares, 1, 1e-5);
+  const auto busy = *engine->submit(ask("beside", 400));
+  const auto both = embed({TextPrompt{std::string(300, 'z')}, TextPrompt{"first"}});
+  EXPECT_EQ(both[1], alone[0]);
+  const auto refused = engine->embed({.inputs = {TextPrompt{"x"}, TextPrompt{""}}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().param, "inputs[1]");
+}
+
+TEST_F(EngineTest, a_request_that_takes_too_long_fails_with_its_timeout) {
+  const auto engine = load(model_);
+  GenerateRequest request = ask("slow", 1900);
+  request.timeouts.request_ms = 1;
+  const auto stream = *engine->submit(request);
+  std::optional<Event> last;
+  while (auto event = stream->next()) last = std::move(event);
+  ASSERT_TRUE(last && std::holds_alternative<Failed>(*last));
+  EXPECT_EQ(std::get<Failed>(*last).error.code, ErrorCode::timeout);
+  request.timeouts = {.request_ms = -1};
+  EXPECT_EQ(engine->submit(request).error().param, "timeouts.request_ms");
+}
+
 TEST_F(EngineTest, a_missing_directory_is_one_clear_error) {
   const auto engine = Engine::load("/nonexistent/model");
   ASSERT_FALSE(engine);

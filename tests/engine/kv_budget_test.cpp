@@ -14,15 +14,24 @@ nn::KvLayout mixed() {
 constexpr int64_t kPage = 2048;
 constexpr int64_t kRing = 11;  // pages of a window of 64 and a chunk of 256
 
-TEST(KvBudget, pools_hold_as_many_full_contexts_as_fit) {
+TEST(KvBudget, full_layers_get_all_bytes_that_rings_leave) {
   const int64_t one = (1024 / 32 + kRing) * kPage;
-  const auto budget = kv_budget(mixed(), nn::KvType::bf16, 1024, 4, 2 * one + 1);
+  const auto budget = kv_budget(mixed(), nn::KvType::bf16, 1024, 4, 2 * one + 5 * kPage + 1);
   ASSERT_TRUE(budget);
-  EXPECT_EQ(budget->groups[0].page_count, 2 * 32);
+  EXPECT_EQ(budget->groups[0].page_count, 2 * 32 + 5);
   EXPECT_EQ(budget->groups[1].page_count, 2 * kRing);
-  EXPECT_EQ(budget->bytes, 2 * one);
+  EXPECT_EQ(budget->bytes, 2 * one + 5 * kPage);
   EXPECT_EQ(budget->bytes_per_token, kPage / 32);
   EXPECT_EQ(budget->context_tokens_max, 1024);
+}
+
+TEST(KvBudget, a_long_context_leaves_rings_for_many_short_sequences) {
+  const int64_t one = (32768 / 32 + kRing) * kPage;
+  const auto budget = kv_budget(mixed(), nn::KvType::bf16, 32768, 4, 2 * one);
+  ASSERT_TRUE(budget);
+  EXPECT_GE(budget->groups[1].page_count, 40 * kRing);
+  EXPECT_GE(budget->groups[0].page_count, 1024) << "one of the whole context still runs";
+  EXPECT_LE(budget->bytes, 2 * one);
 }
 
 TEST(KvBudget, more_memory_than_sequences_is_left_alone) {

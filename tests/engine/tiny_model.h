@@ -19,6 +19,7 @@ namespace mlxserving::test {
 struct TinyModelOptions {
   int64_t context = 2048;
   int32_t sliding_window = 0;  // of every layer; 0: none
+  bool full_layer = false;     // the last layer has no window all the same
   bool chat_template = true;
   uint32_t seed = 7;
 };
@@ -73,6 +74,7 @@ class TinyModel {
     if (options.sliding_window > 0) {
       json["sliding_window"] = options.sliding_window;
       json["layer_types"] = std::vector<std::string>(kLayers, "sliding_attention");
+      if (options.full_layer) json["layer_types"].back() = "full_attention";
     }
     return json;
   }
