@@ -207,12 +207,14 @@ std::shared_ptr<const SharedMask> MaskStore::shared_mask(LexId lex) {
 MaskStore::Walk MaskStore::walk_root(LexId lex) {
   Walk result;
   Lexicon& lexicon = machine_.lexicon();
-  result.shared = shared_mask(lexicon.saturated(lex, Vocabulary::kShortBytes));
+  // Short tokens cannot tell the two apart, so what follows them is the same too.
+  const LexId saturated = lexicon.saturated(lex, Vocabulary::kShortBytes);
+  result.shared = shared_mask(saturated);
   const auto trie_tokens = vocabulary_->trie_tokens();
   std::vector<std::pair<LexId, uint32_t>> found;
   std::string_view previous;
   std::array<LexId, Vocabulary::kShortBytes + 1> states{};
-  states[0] = lex;
+  states[0] = saturated;
   for (const uint32_t node : result.shared->complete) {
     const std::string_view path = vocabulary_->path(node);
     const auto common = static_cast<size_t>(std::ranges::mismatch(previous, path).in1 - previous.begin());

@@ -348,6 +348,26 @@ class PatternParser {
   size_t at_ = 0;
 };
 
+// What a search finds it finds with the least of a repeat at its ends: any text may stand around.
+void trim_edges(Syntax& node, bool at_left, bool at_right) {
+  if (node.has_assertion && node.kind != Kind::choice && node.kind != Kind::sequence) return;
+  switch (node.kind) {
+    case Kind::choice:
+      for (const auto& part : node.parts) trim_edges(*part, at_left, at_right);
+      break;
+    case Kind::sequence:
+      if (node.parts.empty()) break;
+      if (at_left && !node.has_start) trim_edges(*node.parts.front(), true, at_right && node.parts.size() == 1);
+      if (at_right && node.parts.size() > 1) trim_edges(*node.parts.back(), false, true);
+      break;
+    case Kind::repeat:
+      if (at_left || at_right) node.max = node.min;
+      if (node.max == 1) trim_edges(*node.parts.front(), at_left, at_right);
+      break;
+    default: break;
+  }
+}
+
 // Builds the language of a syntax tree followed by a continuation, so that what asserts something of the rest of the
 // text (an end anchor, a look-ahead) is an intersection with the continuation.
 class LanguageBuilder {
@@ -416,6 +436,7 @@ Result<RegexId> parse_pattern(RegexPool& pool, std::string_view pattern, const P
                 limits.bytes_max, pattern.size());
   }
   MLXS_TRY(const auto syntax, PatternParser(pattern, limits).parse());
+  if (options.is_search) trim_edges(*syntax, true, true);
   LanguageBuilder builder(pool, options.spelling);
   if (!options.is_search) return builder.build(*syntax, kEmptyText, true);
   const RegexId rest = builder.any_text();

@@ -101,6 +101,34 @@ uint32_t RegexPool::shortest_of(const Node& node) const {
   return 0;
 }
 
+uint32_t RegexPool::reach_of(const Node& node) const {
+  const auto sum = [](uint64_t a, uint64_t b) {
+    return a >= kUnbounded || b >= kUnbounded ? kUnbounded
+                                              : static_cast<uint32_t>(std::min<uint64_t>(a + b, kUnbounded));
+  };
+  if (node.may_be_empty) return kUnbounded;
+  switch (node.kind) {
+    case Kind::nothing:
+    case Kind::empty: return 0;
+    case Kind::set: return 1;
+    case Kind::literal: return node.b;
+    case Kind::concat: return std::max(sum(nodes_[node.a].reach, nodes_[node.b].shortest), nodes_[node.b].reach);
+    case Kind::any_of: {
+      uint32_t most = 0;
+      for (const RegexId child : children(node)) most = std::max(most, nodes_[child].reach);
+      return most;
+    }
+    case Kind::repeat: {
+      const uint64_t rest = uint64_t{std::max(node.min, 1U) - 1} * nodes_[node.a].shortest;
+      return sum(nodes_[node.a].reach, rest);
+    }
+    case Kind::all_of:
+    case Kind::negate:
+    case Kind::number: break;
+  }
+  return kUnbounded;
+}
+
 bool RegexPool::is_same(const Node& x, const Node& y) const {
   if (x.kind != y.kind || x.min != y.min || x.max != y.max) return false;
   switch (x.kind) {
@@ -135,6 +163,7 @@ RegexId RegexPool::intern(Node node) {
     return kNothing;
   }
   node.shortest = shortest_of(node);
+  node.reach = reach_of(node);
   const auto id = static_cast<RegexId>(nodes_.size());
   nodes_.push_back(node);
   table_[slot] = id;
@@ -230,10 +259,54 @@ void RegexPool::merge_sets(std::vector<RegexId>& parts) {
   std::ranges::sort(parts);
 }
 
+// Whether every text of `narrow` is plainly one of `wide`, as far as repeats of one unit tell.
+bool RegexPool::covers(RegexId wide, RegexId narrow, int depth) const {
+  if (wide == narrow || wide == kAnything) return true;
+  if (depth == 0) return false;
+  struct Split {
+    RegexId unit, rest;
+    uint32_t min, max;
+  };
+  const auto split = [&](RegexId id) {
+    const bool is_concat = nodes_[id].kind == Kind::concat;
+    const RegexId head = is_concat ? nodes_[id].a : id;
+    const RegexId rest = is_concat ? nodes_[id].b : kEmptyText;
+    const Node& node = nodes_[head];
+    if (node.kind == Kind::repeat) return Split{node.a, rest, node.min, node.max};
+    return Split{head, rest, 1, 1};
+  };
+  const Split w = split(wide), n = split(narrow);
+  if (w.unit == n.unit && w.min <= n.min && n.max <= w.max && covers(w.rest, n.rest, depth - 1)) return true;
+  return w.min == 0 && w.rest != kEmptyText && covers(w.rest, narrow, depth - 1);
+}
+
+// Counted repeats that overlap themselves leave one part for every place at which they may have begun; mostly the last
+// to end covers the others.
+void RegexPool::drop_covered(std::vector<RegexId>& parts) const {
+  constexpr size_t kPartsMax = 300;
+  constexpr int kDepth = 6;
+  const auto is_counted = [&](RegexId id) {
+    const Node& node = nodes_[nodes_[id].kind == Kind::concat ? nodes_[id].a : id];
+    return node.kind == Kind::repeat;
+  };
+  std::vector<RegexId> counted;
+  std::ranges::copy_if(parts, std::back_inserter(counted), is_counted);
+  if (counted.empty() || parts.size() > kPartsMax) return;
+  std::vector<RegexId> dropped;
+  for (const RegexId wide : counted) {
+    for (const RegexId narrow : parts) {
+      if (wide == narrow || std::ranges::find(dropped, wide) != dropped.end()) continue;
+      if (covers(wide, narrow, kDepth)) dropped.push_back(narrow);
+    }
+  }
+  std::erase_if(parts, [&](RegexId part) { return std::ranges::find(dropped, part) != dropped.end(); });
+}
+
 RegexId RegexPool::any_of(std::vector<RegexId> parts) {
   flatten(Kind::any_of, parts);
   std::erase(parts, kNothing);
   merge_sets(parts);
+  if (parts.size() > 1) drop_covered(parts);
   bool nullable = false;
   for (const RegexId part : parts) {
     if (part == kAnything) return kAnything;
@@ -453,11 +526,10 @@ std::span<const Move> RegexPool::moves(RegexId id) {
       exhausted_ = true;
       return {};
     }
-    nodes_[id].moves_at = static_cast<uint32_t>(moves_.size());
+    nodes_[id].moves_at = static_cast<uint32_t>(moves_.push_run(found));
     nodes_[id].moves_count = static_cast<uint32_t>(found.size());
-    moves_.insert(moves_.end(), found.begin(), found.end());
   }
-  return {moves_.data() + nodes_[id].moves_at, nodes_[id].moves_count};
+  return moves_.run(nodes_[id].moves_at, nodes_[id].moves_count);
 }
 
 RegexId RegexPool::derive(RegexId id, uint8_t byte) {
@@ -544,10 +616,39 @@ RegexId RegexPool::saturate(RegexId id, uint32_t bytes_max) {
     case Kind::repeat: {
       const RegexId part = saturated(node.a, bytes_max);
       const uint32_t min = std::min(node.min, bytes_max + 1);
-      return repeat(part, min, node.max > bytes_max ? kUnbounded : node.max);
+      const uint32_t repeats_max = bytes_max / std::max(nodes_[node.a].shortest, 1U);
+      return repeat(part, min, node.max > repeats_max ? kUnbounded : node.max);
+    }
+    case Kind::all_of: {
+      const std::vector<RegexId> parts(children(node).begin(), children(node).end());
+      if (parts.size() != 2) return id;
+      for (const size_t i : {0, 1}) {
+        if (const auto found = saturate_length(parts[i], parts[1 - i], bytes_max)) return *found;
+      }
+      return id;
     }
     default: return id;
   }
+}
+
+std::optional<RegexPool::Length> RegexPool::as_length(RegexId id) const {
+  const Node& node = nodes_[id];
+  const bool is_inside = node.kind == Kind::concat;
+  const Node& repeat = nodes_[is_inside ? node.b : id];
+  if (repeat.kind != Kind::repeat || repeat.max == kUnbounded) return std::nullopt;
+  return Length{is_inside ? node.a : kEmptyText, repeat.a, repeat.min, repeat.max};
+}
+
+// `bound` and `other` where the bound on length cannot matter: `other` consists of the bound's units, needs no more of
+// them than are left after `bytes_max` bytes wherever it is then, and too few are no concern either.
+std::optional<RegexId> RegexPool::saturate_length(RegexId bound, RegexId other, uint32_t bytes_max) {
+  const auto length = as_length(bound);
+  const uint32_t reach = nodes_[other].reach;
+  if (!length || reach == kUnbounded || uint64_t{bytes_max} + reach >= length->max) return std::nullopt;
+  if (length->min > (length->head == kEmptyText ? 1 : 0)) return std::nullopt;
+  const RegexId free = saturated(other, bytes_max);
+  if (!is_empty(minus(free, concat(length->head, repeat(length->unit, 0, kUnbounded))))) return std::nullopt;
+  return all_of({concat(length->head, repeat(length->unit, length->min, kUnbounded)), free});
 }
 
 }  // namespace mlxserving::grammar

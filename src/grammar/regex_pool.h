@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "core/segmented.h"
 #include "grammar/byte_set.h"
 #include "grammar/decimal.h"
 
@@ -63,8 +65,8 @@ class RegexPool {
   // Whether the language is a finite list of literals; gives how many, else 0.
   size_t literal_count(RegexId id) const;
   // `id` with the repeats that text of `bytes_max` bytes cannot exhaust made unbounded: equal for such text, its
-  // prefixes too. Inside an intersection or a complement nothing changes: there a bound may decide what can go on at
-  // all.
+  // prefixes too. Inside a complement nothing changes, and inside an intersection only a bound on length that is
+  // far from deciding what can go on.
   RegexId saturated(RegexId id, uint32_t bytes_max);
   // A hash of the content, equal across pools.
   uint64_t content_hash(RegexId id) const { return nodes_[id].content; }
@@ -85,6 +87,7 @@ class RegexPool {
     uint32_t min = 0, max = 0;  // of a repeat
     uint32_t moves_at = UINT32_MAX, moves_count = 0;
     uint32_t shortest = 0;  // no text of fewer bytes is in the language
+    uint32_t reach = 0;     // wherever one is inside, so many bytes can complete it; kUnbounded where it is not known
     uint64_t content = 0;
   };
 
@@ -92,6 +95,7 @@ class RegexPool {
   bool is_same(const Node& x, const Node& y) const;
   uint64_t content_of(const Node& node) const;
   uint32_t shortest_of(const Node& node) const;
+  uint32_t reach_of(const Node& node) const;
   void grow_table();
   RegexId list(Kind kind, std::vector<RegexId> parts, bool nullable);
   std::span<const RegexId> children(const Node& node) const { return {children_.data() + node.a, node.b}; }
@@ -101,20 +105,29 @@ class RegexPool {
   void flatten(Kind kind, std::vector<RegexId>& parts) const;
   bool keep_literals_only(std::vector<RegexId>& parts, RegexId& result);
   void merge_sets(std::vector<RegexId>& parts);
+  bool covers(RegexId wide, RegexId narrow, int depth) const;
+  void drop_covered(std::vector<RegexId>& parts) const;
   std::vector<Move> find_moves(RegexId id);
   std::vector<Move> merge(std::span<const RegexId> parts, bool is_union);
   bool explore(RegexId start);
   RegexId saturate(RegexId id, uint32_t bytes_max);
+  // A bound on length as `head` text of `unit`s: head unit{min,max}.
+  struct Length {
+    RegexId head, unit;
+    uint32_t min, max;
+  };
+  std::optional<Length> as_length(RegexId id) const;
+  std::optional<RegexId> saturate_length(RegexId bound, RegexId other, uint32_t bytes_max);
 
   Limits limits_;
-  std::vector<Node> nodes_;
+  Segmented<Node> nodes_;
   std::vector<uint32_t> table_;  // open addressing over nodes_, 0 is free
   std::vector<RegexId> children_;
   std::string text_;
   std::vector<ByteSet> sets_;
   std::vector<NumberSpec> specs_;
   std::vector<NumberState> number_states_;
-  std::vector<Move> moves_;
+  Segmented<Move> moves_;
   std::unordered_map<uint64_t, RegexId> saturated_;  // by id and bytes_max
   size_t emptiness_steps_ = 0;
   bool exhausted_ = false;

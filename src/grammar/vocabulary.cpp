@@ -93,14 +93,21 @@ bool Vocabulary::longest_token(std::string_view text, TokenId& token) const {
 
 std::shared_ptr<const SharedMask> Vocabulary::find_mask(uint64_t key) const {
   const std::lock_guard lock(mutex_);
-  const auto found = masks_.find(key);
-  return found == masks_.end() ? nullptr : found->second;
+  const auto found = mask_index_.find(key);
+  if (found == mask_index_.end()) return nullptr;
+  masks_.splice(masks_.begin(), masks_, found->second);
+  return found->second->mask;
 }
 
 void Vocabulary::keep_mask(uint64_t key, std::shared_ptr<const SharedMask> mask) const {
   const std::lock_guard lock(mutex_);
-  if (masks_.size() >= kSharedMasksMax) masks_.clear();
-  masks_.emplace(key, std::move(mask));
+  if (mask_index_.contains(key)) return;
+  if (masks_.size() >= kSharedMasksMax) {
+    mask_index_.erase(masks_.back().key);
+    masks_.pop_back();
+  }
+  masks_.push_front({key, std::move(mask)});
+  mask_index_.emplace(key, masks_.begin());
 }
 
 }  // namespace mlxserving::grammar

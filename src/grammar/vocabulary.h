@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -87,8 +88,13 @@ class Vocabulary {
   std::vector<TokenId> trie_tokens_;
   uint32_t long_root_ = 0;
 
-  mutable std::mutex mutex_;  // workers compile and the engine masks at once
-  mutable std::unordered_map<uint64_t, std::shared_ptr<const SharedMask>> masks_;
+  struct Kept {
+    uint64_t key;
+    std::shared_ptr<const SharedMask> mask;
+  };
+  mutable std::mutex mutex_;       // workers compile and the engine masks at once
+  mutable std::list<Kept> masks_;  // the last used first
+  mutable std::unordered_map<uint64_t, std::list<Kept>::iterator> mask_index_;
 };
 
 }  // namespace mlxserving::grammar
