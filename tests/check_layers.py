@@ -16,12 +16,12 @@ ALLOWED = {
     "hub": ["core", "kernels", "format", "text"],
     "nn": ["core", "kernels", "format"],
     "models": ["core", "format", "nn"],
-    "engine": ["core", "format", "text", "sampling", "scheduler", "kernels", "nn", "models"],
+    "engine": ["core", "format", "text", "grammar", "sampling", "scheduler", "kernels", "nn", "models"],
     "telemetry": ["core"],
     "config": ["core", "schema"],
     "net": ["core"],
     "api": ["core", "schema", "sampling", "telemetry", "config", "text", "net"],
-    "cli": ["core", "format", "hub", "schema", "text", "sampling", "engine", "kernels", "nn", "models", "telemetry",
+    "cli": ["core", "format", "hub", "schema", "text", "grammar", "sampling", "engine", "kernels", "nn", "models", "telemetry",
             "config", "net", "api"],
 }
 MLX_FOLDERS = {"kernels", "nn", "models", "engine"}

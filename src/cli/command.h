@@ -33,5 +33,6 @@ Runner declare_runtime(CLI::App& command);
 Runner declare_doctor(CLI::App& command);
 Runner declare_schema(CLI::App& command);
 Runner declare_serve(CLI::App& command);
+Runner declare_grammar(CLI::App& command);
 
 }  // namespace mlxserving::cli

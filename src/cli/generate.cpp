@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "cli/command.h"
+#include "cli/constraint_flags.h"
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
 #include "cli/knob_flags.h"
@@ -15,10 +16,11 @@ namespace mlxserving::cli {
 namespace {
 
 struct Options {
-  explicit Options(CLI::App& command) : engine(command), knobs(command) {}
+  explicit Options(CLI::App& command) : engine(command), knobs(command), constraint(command) {}
 
   EngineFlags engine;
   KnobFlags knobs;
+  ConstraintFlags constraint;
   std::string prompt;
   std::string prompt_file;
   bool raw = false;
@@ -104,12 +106,14 @@ Result<int> print_answer(Stream& stream, const Options& options) {
 Result<int> run_generate(const Options& options) {
   MLXS_TRY(std::string prompt, read_prompt(options));
   MLXS_TRY(const SamplingParams sampling, options.knobs.read());
+  MLXS_TRY(Constraint constraint, options.constraint.read());
   Interrupt interrupt;
   MLXS_TRY(const auto engine, options.engine.load(options.json));
-  MLXS_TRY(
-      const auto stream,
-      engine->submit(
-          {.prompt = TextPrompt{std::move(prompt)}, .sampling = sampling, .raw = options.raw, .gaps = options.gaps}));
+  MLXS_TRY(const auto stream, engine->submit({.prompt = TextPrompt{std::move(prompt)},
+                                              .sampling = sampling,
+                                              .constraint = std::move(constraint),
+                                              .raw = options.raw,
+                                              .gaps = options.gaps}));
   interrupt.on_signal([&] { stream->cancel(); });
   Result<int> code = print_answer(*stream, options);
   interrupt.on_signal({});

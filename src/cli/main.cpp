@@ -30,6 +30,7 @@ constexpr Row kCommands[] = {
     {"template", "Render a chat template", declare_template},
     {"logits", "Show the logits a model gives for token ids", declare_logits},
     {"config", "Check configuration files", declare_config},
+    {"grammar", "Show what is enforced of a JSON Schema, and where an instance fails", declare_grammar},
     {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
 };
 

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/constraint_flags.h"
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
 #include "cli/knob_flags.h"
@@ -23,10 +24,11 @@ constexpr const char* kHelp =
     "  Ctrl-C          stop the answer\n";
 
 struct Options {
-  explicit Options(CLI::App& command) : engine(command), knobs(command) {}
+  explicit Options(CLI::App& command) : engine(command), knobs(command), constraint(command) {}
 
   EngineFlags engine;
   KnobFlags knobs;
+  ConstraintFlags constraint;
   std::string prompt;
   std::string system;
   bool stats = true;
@@ -35,8 +37,13 @@ struct Options {
 // A conversation and how to answer in it.
 class Chat {
  public:
-  Chat(Engine& engine, Interrupt& interrupt, SamplingParams sampling, std::string system, bool stats)
-      : engine_(engine), interrupt_(interrupt), sampling_(std::move(sampling)), stats_(stats) {
+  Chat(Engine& engine, Interrupt& interrupt, SamplingParams sampling, Constraint constraint, std::string system,
+       bool stats)
+      : engine_(engine),
+        interrupt_(interrupt),
+        sampling_(std::move(sampling)),
+        constraint_(std::move(constraint)),
+        stats_(stats) {
     reset(std::move(system));
   }
 
@@ -52,7 +59,8 @@ class Chat {
   // Prints the answer as it comes and keeps it for the next turn; gives how it ended.
   Result<FinishReason> say(const std::string& text) {
     messages_.push_back({{"role", "user"}, {"content", text}});
-    auto stream = engine_.submit({.prompt = MessagesPrompt{.json = to_text(messages_)}, .sampling = sampling_});
+    auto stream = engine_.submit(
+        {.prompt = MessagesPrompt{.json = to_text(messages_)}, .sampling = sampling_, .constraint = constraint_});
     if (!stream) {
       messages_.erase(messages_.size() - 1);
       return stream.error();
@@ -94,6 +102,7 @@ class Chat {
   Engine& engine_;
   Interrupt& interrupt_;
   SamplingParams sampling_;
+  Constraint constraint_;
   bool stats_;
   std::string system_;
   Json messages_;
@@ -146,9 +155,10 @@ int converse(Chat& chat) {
 
 Result<int> run_run(const Options& options) {
   MLXS_TRY(const SamplingParams sampling, options.knobs.read());
+  MLXS_TRY(Constraint constraint, options.constraint.read());
   Interrupt interrupt;
   MLXS_TRY(const auto engine, options.engine.load(/*quiet=*/false));
-  Chat chat(*engine, interrupt, sampling, options.system, options.stats);
+  Chat chat(*engine, interrupt, sampling, std::move(constraint), options.system, options.stats);
   if (options.prompt.empty()) return converse(chat);
   MLXS_TRY(const FinishReason reason, chat.say(options.prompt));
   return reason == FinishReason::cancelled ? kExitInterrupted : kExitOk;

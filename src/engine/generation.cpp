@@ -53,7 +53,13 @@ Generation::Generation(std::shared_ptr<const Prepared> prepared, const TextModel
 
 Result<std::optional<FinishReason>> Generation::take_token(std::span<const float> logits,
                                                            sampling::Workspace& workspace, StreamState& stream) {
-  MLXS_TRY(const sampling::Sampled sampled, sampler_.sample(logits, workspace));
+  std::span<const uint32_t> allowed;
+  if (prepared_->grammar) {
+    if (!guide_) guide_.emplace(prepared_->grammar);
+    MLXS_TRY(allowed, guide_->allowed());
+  }
+  MLXS_TRY(const sampling::Sampled sampled, sampler_.sample(logits, workspace, allowed));
+  if (guide_) guide_->accept(sampled.id);
   take_time();
   sampler_.append(sampled.id);
   tokens_.push_back(sampled.id);
@@ -92,6 +98,7 @@ void Generation::append_text(int32_t token, TextDelta& delta) {
 
 std::optional<FinishReason> Generation::reason_to_end(int32_t token) const {
   if (stop_text_found_ || contains(prepared_->stop_ids, token)) return FinishReason::stop;
+  if (guide_ && guide_->is_over()) return FinishReason::stop;
   if (prepared_->ids.size() + tokens_.size() >= static_cast<size_t>(prepared_->tokens_max)) return FinishReason::length;
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/guide.h"
 #include "engine/prepare.h"
 #include "engine/stream_state.h"
 #include "engine/text_model.h"
@@ -52,6 +53,7 @@ class Generation {
   int32_t answer_;
   std::vector<int32_t> tokens_;
   sampling::Sampler sampler_;
+  std::optional<Guide> guide_;  // made with the first token: its grammar is the engine thread's
   text::Detokenizer detokenizer_;
   text::StopMatcher stops_;
   bool stop_text_found_ = false;

@@ -100,7 +100,11 @@ Result<std::unique_ptr<LiveEngine>> LiveEngine::load(std::shared_ptr<EngineThrea
 }
 
 LiveEngine::LiveEngine(std::shared_ptr<EngineThread> thread, std::shared_ptr<Port> port, TextModel text, ModelInfo info)
-    : thread_(std::move(thread)), port_(std::move(port)), text_(std::move(text)), info_(std::move(info)) {}
+    : thread_(std::move(thread)),
+      port_(std::move(port)),
+      text_(std::move(text)),
+      info_(std::move(info)),
+      compiler_(make_compiler(text_, info_.vocabulary_size)) {}
 
 // What ends every stream ends before it begins, too.
 Result<void> LiveEngine::check_open() const {
@@ -121,7 +125,7 @@ Result<void> LiveEngine::check_open() const {
 Result<std::unique_ptr<Stream>> LiveEngine::submit(GenerateRequest request) {
   auto stream = [&]() -> Result<std::unique_ptr<Stream>> {
     MLXS_CHECKED(check_open());
-    MLXS_TRY(Prepared prepared, prepare(request, text_, info_));
+    MLXS_TRY(Prepared prepared, prepare(request, text_, info_, *compiler_));
     auto state = std::make_shared<StreamState>(prepared.answers);
     return submit_prepared(std::move(prepared), std::move(state));
   }();

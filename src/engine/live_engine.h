@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/engine_thread.h"
+#include "engine/guide.h"
 #include "engine/prepare.h"
 #include "engine/text_model.h"
 #include "mlxserving/engine.h"
@@ -43,6 +44,7 @@ class LiveEngine final : public Engine {
   std::shared_ptr<Port> port_;            // shared with streams, which may outlive the engine and find it closed
   TextModel text_;                        // the loop's generations borrow it: unload() comes first
   ModelInfo info_;
+  std::unique_ptr<grammar::Compiler> compiler_;  // reads text_
 };
 
 }  // namespace mlxserving::engine

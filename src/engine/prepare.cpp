@@ -91,12 +91,6 @@ Result<void> check_ids(const SamplingParams& sampling, const ModelInfo& info) {
   return check_token_ids("logit_bias", biased, info);
 }
 
-// What the engine does not do yet is refused, never ignored.
-Result<void> check_supported(const GenerateRequest& request) {
-  if (request.constraint.index() == 0) return {};
-  return fail(ErrorCode::invalid_request, "constraint", "constraint is not supported by this version");
-}
-
 Result<void> check_request(const GenerateRequest& request) {
   if (request.answers < 1 || request.answers > kAnswersMax) {
     return fail(ErrorCode::invalid_request, "answers", "answers must be in [1, {}], got {}", kAnswersMax,
@@ -137,8 +131,8 @@ Result<void> check_token_ids(const char* param, std::span<const int32_t> ids, co
   return {};
 }
 
-Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info) {
-  MLXS_CHECKED(check_supported(request));
+Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info,
+                         grammar::Compiler& compiler) {
   MLXS_CHECKED(check_request(request));
   MLXS_CHECKED(sampling::validate(request.sampling));
   MLXS_CHECKED(check_ids(request.sampling, info));
@@ -153,6 +147,9 @@ Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, 
   MLXS_TRY(prepared.ids, std::visit(PromptReader{text, info, request.raw}, request.prompt));
   if (prepared.ids.empty()) return bad_prompt("prompt must have at least one token");
   MLXS_TRY(prepared.tokens_max, tokens_max(prepared.ids, prepared.sampling, info));
+  if (!std::holds_alternative<std::monostate>(request.constraint)) {
+    MLXS_TRY(prepared.grammar, compiler.compile(request.constraint));
+  }
   if (!prepared.sampling.seed) prepared.sampling.seed = std::random_device{}();
   const Ids ends = prepared.sampling.ignore_eos ? Ids{} : text.end_ids;
   prepared.stop_ids = sorted_union(ends, prepared.sampling.stop_token_ids);

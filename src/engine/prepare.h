@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "engine/text_model.h"
+#include "grammar/compiler.h"
 #include "mlxserving/engine.h"
 #include "mlxserving/request.h"
 #include "sampling/sampler.h"
@@ -23,14 +25,17 @@ struct Prepared {
   Priority priority = Priority::normal;
   Timeouts timeouts = {};
   bool gaps = false;
+  std::shared_ptr<grammar::Grammar> grammar =
+      {};  // of the constraint, shared with the compiler's cache; none: free text
   bool special_tokens = false;
   bool prompt_logprobs = false;
   bool prompt_progress = false;
   std::optional<Pooling> embedding = {};  // instead of an answer
 };
 
-// Errors: invalid_request with the field in `param`.
-Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info);
+// Errors: invalid_request with the field in `param`; those of the compiler.
+Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info,
+                         grammar::Compiler& compiler);
 
 // One input of an embedding. Errors name it, such as inputs[3].
 Result<Prepared> prepare_embedding(const EmbedRequest& request, size_t input, const TextModel& text,

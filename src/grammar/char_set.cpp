@@ -12,14 +12,39 @@ namespace {
 constexpr std::string_view kShortEscapes = "\"\\\b\f\n\r\t";
 constexpr std::string_view kShortLetters = "\"\\bfnrt";
 
-// The escape of `c`, or nothing where it stands for itself.
-std::string escape_of(char32_t c) {
+std::string json_escape(char32_t c) {
   if (c < 0x80) {
     const size_t at = kShortEscapes.find(static_cast<char>(c));
     if (at != std::string_view::npos && c != 0) return std::string("\\") + kShortLetters[at];
   }
   return c < 0x20 ? fmt::format("\\u{:04x}", static_cast<uint32_t>(c)) : std::string();
 }
+
+std::string xml_escape(char32_t c, bool is_attribute) {
+  switch (c) {
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '&': return "&amp;";
+    case '\r': return "&#13;";
+    case '"': return is_attribute ? "&quot;" : "";
+    case '\t': return is_attribute ? "&#9;" : "";
+    case '\n': return is_attribute ? "&#10;" : "";
+    default: return "";
+  }
+}
+
+// The escape of `c`, or nothing where it stands for itself.
+std::string escape_of(char32_t c, Spelling spelling) {
+  switch (spelling) {
+    case Spelling::utf8: return "";
+    case Spelling::json_string: return json_escape(c);
+    case Spelling::xml_text: return xml_escape(c, false);
+    case Spelling::xml_attribute: return xml_escape(c, true);
+  }
+  return "";
+}
+
+bool is_xml_char(char32_t c) { return c >= 0x20 || c == '\t' || c == '\n' || c == '\r'; }
 
 size_t encode(char32_t c, uint8_t out[4]) {
   std::string bytes;
@@ -103,21 +128,30 @@ bool CharSet::has(char32_t c) const {
 }
 
 RegexId spell(RegexPool& pool, const CharSet& set, Spelling spelling) {
+  constexpr char32_t kLastEscaped = '\\';  // none that is escaped is above
+  const bool is_xml = spelling == Spelling::xml_text || spelling == Spelling::xml_attribute;
   std::vector<RegexId> parts;
   for (const CharSet::Range& range : set.ranges()) {
-    if (spelling == Spelling::utf8 || range.lo > '\\') {
+    if (spelling == Spelling::utf8 || (!is_xml && range.lo > kLastEscaped)) {
       add_range(pool, range.lo, range.hi, parts);
       continue;
     }
-    for (char32_t c = range.lo; c <= range.hi && c <= '\\'; ++c) {
-      const std::string escape = escape_of(c);
+    for (char32_t c = range.lo; c <= range.hi && c <= kLastEscaped; ++c) {
+      if (is_xml && !is_xml_char(c)) continue;
+      const std::string escape = escape_of(c, spelling);
       if (escape.empty()) {
         add_range(pool, c, c, parts);
       } else {
         parts.push_back(pool.literal(escape));
       }
     }
-    if (range.hi > '\\') add_range(pool, '\\' + 1, range.hi, parts);
+    const char32_t lo = std::max<char32_t>(range.lo, kLastEscaped + 1);
+    if (is_xml) {  // U+FFFE and U+FFFF are no characters of XML
+      add_range(pool, lo, std::min<char32_t>(range.hi, 0xFFFD), parts);
+      add_range(pool, std::max<char32_t>(lo, 0x10000), range.hi, parts);
+    } else {
+      add_range(pool, lo, range.hi, parts);
+    }
   }
   return pool.any_of(std::move(parts));
 }
@@ -126,7 +160,7 @@ std::string spell(std::string_view text, Spelling spelling) {
   if (spelling == Spelling::utf8) return std::string(text);
   std::string out;
   for (const char c : text) {
-    const std::string escape = escape_of(static_cast<uint8_t>(c));
+    const std::string escape = escape_of(static_cast<uint8_t>(c), spelling);
     out += escape.empty() ? std::string(1, c) : escape;
   }
   return out;

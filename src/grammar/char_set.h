@@ -1,4 +1,4 @@
-// Sets of code points and the bytes that spell them: UTF-8, or UTF-8 inside a JSON string.
+// Sets of code points and the bytes that spell them: UTF-8, or UTF-8 inside a JSON string or XML.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 namespace mlxserving::grammar {
 
 // How a character is spelled. In a JSON string every character has exactly one spelling: itself, the two-letter escape
-// where there is one, else \u00xx with small letters for the other control characters.
-enum class Spelling : uint8_t { utf8, json_string };
+// where there is one, else \u00xx with small letters for the other control characters. In XML it is itself or
+// a reference, and what XML has no character for is not spelled.
+enum class Spelling : uint8_t { utf8, json_string, xml_text, xml_attribute };
 
 class CharSet {
  public:

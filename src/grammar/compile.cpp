@@ -2,7 +2,11 @@
 
 #include "core/result.h"
 #include "grammar/gbnf.h"
+#include "grammar/lark.h"
 #include "grammar/pattern.h"
+#include "grammar/tag_machine.h"
+#include "grammar/xml_grammar.h"
+#include "grammar/xml_machine.h"
 
 namespace mlxserving::grammar {
 namespace {
@@ -56,6 +60,31 @@ Result<std::shared_ptr<Grammar>> compile_gbnf(std::string_view text, std::shared
   auto machine = std::make_unique<RuleMachine>(options.rules);
   MLXS_TRY(auto rules, parse_gbnf(text, machine->lexicon().pool(), options.rules));
   return finished(std::move(machine), std::move(rules), std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_lark(std::string_view text, std::shared_ptr<const Vocabulary> vocabulary,
+                                              const CompileOptions& options) {
+  auto machine = std::make_unique<RuleMachine>(options.rules);
+  MLXS_TRY(auto rules, parse_lark(text, machine->lexicon().pool(), options.rules));
+  return finished(std::move(machine), std::move(rules), std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_xml(const XmlConstraint& xml, std::shared_ptr<const Vocabulary> vocabulary,
+                                             const CompileOptions& options) {
+  if (xml.form == XmlConstraint::Form::well_formed) {
+    return std::make_shared<Grammar>(std::make_unique<XmlMachine>(options.rules), std::move(vocabulary), options.masks);
+  }
+  auto machine = std::make_unique<RuleMachine>(options.rules);
+  const auto read = xml.form == XmlConstraint::Form::model ? read_xml_model : read_xml_schema;
+  MLXS_TRY(auto rules, read(xml.document, machine->lexicon().pool(), options.rules));
+  return finished(std::move(machine), std::move(rules), std::move(vocabulary), options);
+}
+
+Result<std::shared_ptr<Grammar>> compile_structural_tags(const StructuralTagConstraint& tags,
+                                                         std::shared_ptr<const Vocabulary> vocabulary,
+                                                         const CompileOptions& options) {
+  MLXS_TRY(auto machine, TagMachine::compile(tags, options.layout, options.json));
+  return std::make_shared<Grammar>(std::move(machine), std::move(vocabulary), options.masks);
 }
 
 }  // namespace mlxserving::grammar

@@ -19,6 +19,16 @@ Grammar::Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabul
                  const MaskStore::Limits& limits)
     : machine_(std::move(machine)), vocabulary_(vocabulary), masks_(*machine_, std::move(vocabulary), limits) {}
 
+const std::vector<TokenId>& Grammar::recalling_tokens() {
+  if (recalling_tokens_) return *recalling_tokens_;
+  recalling_tokens_.emplace();
+  for (TokenId token = 0; token < vocabulary_->tokens(); ++token) {
+    if (vocabulary_->is_text(token) && machine_->recalls(vocabulary_->bytes(token)))
+      recalling_tokens_->push_back(token);
+  }
+  return *recalling_tokens_;
+}
+
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
   Configs configs;
   grammar_->machine().begin(configs);
@@ -44,6 +54,7 @@ void Matcher::drop() {
 }
 
 void Matcher::push(Configs configs, bool ended) {
+  grammar_->note_wear();
   last_ = std::make_shared<const Step>(
       Step{.before = last_, .configs = std::move(configs), .number = last_->number + 1, .ended = ended});
 }
@@ -76,7 +87,7 @@ Matcher::Configs Matcher::advance(const Configs& from, uint8_t byte) const {
     if (config.lex == kEnd) continue;
     const LexId lex = machine.lexicon().step(config.lex, byte);
     if (lex == kDead) continue;
-    const CaptureId capture = config.capture == 0 ? 0 : machine.capture(config.capture, byte);
+    const CaptureId capture = config.capture == 0 ? 0 : machine.workspace().capture(config.capture, byte);
     next.push_back({.lex = lex, .context = config.context, .capture = capture});
   }
   close(next);
@@ -122,20 +133,19 @@ size_t Matcher::steps() const { return last_->number; }
 void Matcher::fill_mask(std::span<uint64_t> mask) {
   std::ranges::fill(mask, 0);
   if (is_ended()) return;
-  bool verify = false;
+  bool verify = grammar_->machine().recalls_at_once();
   for (const Config& config : last_->configs) {
     grammar_->masks().add(config, mask);
     verify = verify || config.capture != 0;
   }
-  if (verify) verify_closing(mask);
+  if (verify) verify_recalling(mask);
   if (!is_complete()) return;
   for (const TokenId token : vocabulary().end_tokens()) mask[token >> 6] |= uint64_t{1} << (token & 63);
 }
 
-// What is remembered may forbid a token that the mask, found without it, allows: one in which something remembered
-// ends.
-void Matcher::verify_closing(std::span<uint64_t> mask) const {
-  for (const TokenId token : vocabulary().closing_tokens()) {
+// What is remembered may forbid a token that the mask, found without it, allows.
+void Matcher::verify_recalling(std::span<uint64_t> mask) const {
+  for (const TokenId token : grammar_->recalling_tokens()) {
     const uint64_t bit = uint64_t{1} << (token & 63);
     if ((mask[token >> 6] & bit) != 0 && after_bytes(vocabulary().bytes(token)).empty()) mask[token >> 6] &= ~bit;
   }

@@ -1,8 +1,10 @@
 // A compiled grammar over a vocabulary, and the matcher that walks it with one answer: which tokens may come next.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,11 +26,21 @@ class Grammar {
   Machine& machine() { return *machine_; }
   MaskStore& masks() { return masks_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
+  // Text tokens that the machine may forbid for what it remembers.
+  const std::vector<TokenId>& recalling_tokens();
+
+  // Any thread: so much of the limits is used that new texts should begin with a new grammar.
+  bool is_worn() const { return is_worn_.load(std::memory_order_relaxed); }
+  void note_wear() {
+    if (machine_->fullness() > 0.5) is_worn_.store(true, std::memory_order_relaxed);
+  }
 
  private:
   std::unique_ptr<Machine> machine_;
   std::shared_ptr<const Vocabulary> vocabulary_;
   MaskStore masks_;
+  std::optional<std::vector<TokenId>> recalling_tokens_;
+  std::atomic<bool> is_worn_ = false;
 };
 
 // Follows one text through a grammar. A copy is a fork: it shares the past and costs as much as the present.
@@ -69,7 +81,7 @@ class Matcher {
   using Configs = std::vector<Config>;
 
   Configs after_bytes(std::string_view bytes) const;
-  void verify_closing(std::span<uint64_t> mask) const;
+  void verify_recalling(std::span<uint64_t> mask) const;
   Configs advance(const Configs& from, uint8_t byte) const;
   void close(Configs& configs) const;
   void push(Configs configs, bool ended);

@@ -41,12 +41,17 @@ std::string canonical_json(std::string_view text) {
   return value ? canonical(*value) : std::string(text);
 }
 
-JsonMachine::JsonMachine(const JsonLayout& layout, const Limits& limits)
-    : Machine(limits.lexicon), layout_(layout), limits_(limits) {}
+JsonMachine::JsonMachine(const JsonLayout& layout, const Limits& limits, std::shared_ptr<Workspace> workspace)
+    : Machine(std::move(workspace)), layout_(layout), limits_(limits) {}
 
 Result<std::unique_ptr<JsonMachine>> JsonMachine::compile(std::string_view schema, const JsonLayout& layout,
                                                           const Limits& limits) {
-  std::unique_ptr<JsonMachine> machine(new JsonMachine(layout, limits));
+  return compile(schema, layout, limits, std::make_shared<Workspace>(limits.lexicon));
+}
+
+Result<std::unique_ptr<JsonMachine>> JsonMachine::compile(std::string_view schema, const JsonLayout& layout,
+                                                          const Limits& limits, std::shared_ptr<Workspace> workspace) {
+  std::unique_ptr<JsonMachine> machine(new JsonMachine(layout, limits, std::move(workspace)));
   MLXS_TRY(auto graph, SchemaGraph::parse(schema, machine->lexicon().pool(), limits.schema));
   machine->graph_ = std::make_unique<SchemaGraph>(std::move(graph));
   MLXS_CHECKED(machine->check_cycles());

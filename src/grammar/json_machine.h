@@ -27,10 +27,17 @@ class JsonMachine final : public Machine {
   // schema is unsatisfiable; resource_exhausted where a limit is reached.
   static Result<std::unique_ptr<JsonMachine>> compile(std::string_view schema, const JsonLayout& layout,
                                                       const Limits& limits);
+  // As part of a larger machine, whose workspace it uses.
+  static Result<std::unique_ptr<JsonMachine>> compile(std::string_view schema, const JsonLayout& layout,
+                                                      const Limits& limits, std::shared_ptr<Workspace> workspace);
 
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_ || plans_->is_exhausted(); }
+  bool recalls(std::string_view token) const override { return token.find_first_of("\"]},") != std::string_view::npos; }
+  double fullness() const override {
+    return std::max(Machine::fullness(), static_cast<double>(frames_.size()) / static_cast<double>(limits_.frames_max));
+  }
 
  private:
   // Where one is in an object or array. The *_value ones stand before or inside a value, which `child` describes.
@@ -85,7 +92,7 @@ class JsonMachine final : public Machine {
 
   using Verdicts = std::vector<Tri>;
 
-  JsonMachine(const JsonLayout& layout, const Limits& limits);
+  JsonMachine(const JsonLayout& layout, const Limits& limits, std::shared_ptr<Workspace> workspace);
   Result<void> check_cycles() const;
 
   FrameId intern(Frame frame);

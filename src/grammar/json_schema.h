@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -89,18 +90,26 @@ struct SchemaLimits {
   size_t schemas_max = 200'000;
 };
 
+// What becomes of one keyword.
+struct KeywordNote {
+  std::string pointer;
+  std::string effect;  // "enforced", or why not
+};
+
 // Reads only what the root reaches. Patterns go into `pool`.
 class SchemaGraph {
  public:
   static Result<SchemaGraph> parse(std::string_view text, RegexPool& pool, const SchemaLimits& limits = {});
 
   SchemaId root() const { return root_; }
+  std::span<const KeywordNote> notes() const { return notes_; }  // in the order they were read
   const Schema& operator[](SchemaId id) const { return schemas_[id]; }
   size_t size() const { return schemas_.size(); }
 
  private:
   friend class SchemaReader;
   std::vector<Schema> schemas_;
+  std::vector<KeywordNote> notes_;
   SchemaId root_ = kTrueSchema;
 };
 

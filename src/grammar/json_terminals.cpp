@@ -217,7 +217,7 @@ void JsonMachine::leave(const Config& at, std::vector<Config>& out) {
           (mode == Mode::array_first || mode == Mode::array_value) && remembers_items(frame(at.context));
       out.push_back({.lex = body(at.context),
                      .context = at.context,
-                     .capture = is_key || is_item ? open_capture(at.capture) : at.capture});
+                     .capture = is_key || is_item ? workspace().open_capture(at.capture) : at.capture});
       continue;
     }
     switch (mode) {
@@ -241,7 +241,7 @@ void JsonMachine::leave(const Config& at, std::vector<Config>& out) {
           const FrameId parent = frame(at.context).parent;
           if (at.capture != 0 && remembers_items(frame(parent))) {
             std::string text;
-            const CaptureId outer = close_capture(at.capture, text);
+            const CaptureId outer = workspace().close_capture(at.capture, text);
             finish(closed(at.context, &text), outer, out);
           } else {
             finish(closed(at.context, nullptr), at.capture, out);
@@ -260,7 +260,7 @@ void JsonMachine::leave_value(const Config& at, uint32_t tag, std::vector<Config
   }
   const bool captures = at.capture != 0 && remembers_items(frame(id));
   std::string text;
-  const CaptureId outer = captures ? close_capture(at.capture, text) : at.capture;
+  const CaptureId outer = captures ? workspace().close_capture(at.capture, text) : at.capture;
   if (tag == kCloseTag) {
     // An empty array: its own frame closes, and an item above may be complete with it.
     const FrameId parent = frame(id).parent;
@@ -268,7 +268,7 @@ void JsonMachine::leave_value(const Config& at, uint32_t tag, std::vector<Config
     if (captures) text = "[]";
     if (above != 0 && remembers_items(frame(parent))) {
       std::string item;
-      above = close_capture(above, item);
+      above = workspace().close_capture(above, item);
       finish(closed(id, &item), above, out);
     } else {
       finish(closed(id, nullptr), above, out);
@@ -290,12 +290,12 @@ void JsonMachine::leave_key(const Config& at, uint32_t tag, std::vector<Config>&
   const Frame& from = frame(at.context);
   CaptureId capture = at.capture;
   std::string text;
-  if (capture != 0 && remembers_keys(from)) capture = close_capture(capture, text);
+  if (capture != 0 && remembers_keys(from)) capture = workspace().close_capture(capture, text);
   if (tag == kCloseTag) {
     const FrameId parent = from.parent;
     if (capture != 0 && remembers_items(frame(parent))) {
       std::string item;
-      capture = close_capture(capture, item);
+      capture = workspace().close_capture(capture, item);
       finish(closed(at.context, &item), capture, out);
     } else {
       finish(closed(at.context, nullptr), capture, out);

@@ -110,11 +110,12 @@ uint64_t Lexicon::content_hash(LexId id) const {
 }
 
 LexId Lexicon::saturated(LexId id, uint32_t bytes_max) {
-  if (states_[id].saturated != kDead) return states_[id].saturated;
+  const uint64_t key = (uint64_t{id} << 32) | bytes_max;
+  if (const auto found = saturated_.find(key); found != saturated_.end()) return found->second;
   std::vector<TaggedRegex> copy(parts(id).begin(), parts(id).end());
   for (TaggedRegex& part : copy) part.regex = pool_.saturated(part.regex, bytes_max);
   const LexId result = state(std::move(copy));
-  states_[id].saturated = result;
+  saturated_.emplace(key, result);
   return result;
 }
 

@@ -2,6 +2,7 @@
 // when one is complete, which.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -49,17 +50,20 @@ class Lexicon {
   std::span<const TaggedRegex> parts(LexId state) const;
   // Equal for equal content, across lexicons.
   uint64_t content_hash(LexId state) const;
+  // The state in which text of `bytes_max` bytes cannot tell from this one (RegexPool::saturated).
   LexId saturated(LexId state, uint32_t bytes_max);
 
   bool is_exhausted() const { return exhausted_ || pool_.is_exhausted(); }
   size_t states() const { return states_.size(); }
+  double fullness() const {
+    return std::max(static_cast<double>(states_.size()) / static_cast<double>(limits_.states_max), pool_.fullness());
+  }
 
  private:
   struct State {
     uint32_t parts_at = 0, parts_count = 0;
     uint32_t tags_at = 0, tags_count = 0;
     uint32_t row = UINT32_MAX;
-    LexId saturated = kDead;
     bool goes_on = false;
   };
 
@@ -72,6 +76,7 @@ class Lexicon {
   std::vector<uint32_t> tags_;
   std::deque<std::array<LexId, 256>> rows_;
   std::unordered_multimap<uint64_t, LexId> index_;
+  std::unordered_map<uint64_t, LexId> saturated_;  // by state and bytes
   bool exhausted_ = false;
 };
 

@@ -4,18 +4,18 @@
 
 namespace mlxserving::grammar {
 
-CaptureId Machine::capture(CaptureId to, uint8_t byte) {
+CaptureId Workspace::capture(CaptureId to, uint8_t byte) {
   captures_.push_back({.before = to, .opened = captures_[to].opened, .byte = byte});
   return static_cast<CaptureId>(captures_.size() - 1);
 }
 
-CaptureId Machine::open_capture(CaptureId outer) {
+CaptureId Workspace::open_capture(CaptureId outer) {
   const auto id = static_cast<CaptureId>(captures_.size());
   captures_.push_back({.before = outer, .opened = id, .byte = kOpen});
   return id;
 }
 
-CaptureId Machine::close_capture(CaptureId capture, std::string& bytes) {
+CaptureId Workspace::close_capture(CaptureId capture, std::string& bytes) {
   const CaptureId open = captures_[capture].opened;
   bytes.clear();
   for (CaptureId at = capture; at != open; at = captures_[at].before) {

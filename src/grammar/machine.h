@@ -2,8 +2,12 @@
 // one terminal to the next are its own.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "grammar/lexicon.h"
@@ -23,23 +27,12 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-// Lazily built, never shrinking, bounded by its limits. Not for two threads at once.
-class Machine {
+// What the machines of one grammar share: the automaton of terminals, and what is remembered of a text.
+class Workspace {
  public:
-  explicit Machine(const Lexicon::Limits& limits) : lexicon_(limits) {}
-  Machine(const Machine&) = delete;
-  Machine& operator=(const Machine&) = delete;
-  virtual ~Machine() = default;
+  explicit Workspace(const Lexicon::Limits& limits) : lexicon_(limits) {}
 
   Lexicon& lexicon() { return lexicon_; }
-
-  // Where a text begins.
-  virtual void begin(std::vector<Config>& out) = 0;
-  // Where one stands once a terminal is complete at `at`; kEnd as the lexical state says that the text is. What comes
-  // out may itself be complete. Nothing comes out where the terminal may not be complete here.
-  virtual void leave(const Config& at, std::vector<Config>& out) = 0;
-  // A limit was reached: what the machine says from now on is too little, never too much.
-  virtual bool is_exhausted() const { return lexicon_.is_exhausted(); }
 
   // The capture with one more byte.
   CaptureId capture(CaptureId to, uint8_t byte);
@@ -48,7 +41,15 @@ class Machine {
   // The bytes since the innermost open, and the capture that goes on outside it (0 if none does).
   CaptureId close_capture(CaptureId capture, std::string& bytes);
 
+  // How much of the tightest limit is used, in [0, 1].
+  double fullness() const {
+    return std::max(lexicon_.fullness(), static_cast<double>(captures_.size()) / static_cast<double>(kCapturesMax));
+  }
+  bool is_exhausted() const { return lexicon_.is_exhausted() || captures_.size() > kCapturesMax; }
+
  private:
+  static constexpr size_t kCapturesMax = size_t{1} << 24;  // bytes remembered, 12 bytes each
+
   struct CaptureNode {
     CaptureId before;
     CaptureId opened;  // the innermost open node, itself included
@@ -58,6 +59,37 @@ class Machine {
 
   Lexicon lexicon_;
   std::vector<CaptureNode> captures_{{}};
+};
+
+// Lazily built, never shrinking, bounded by its limits. Not for two threads at once.
+class Machine {
+ public:
+  explicit Machine(std::shared_ptr<Workspace> workspace) : workspace_(std::move(workspace)) {}
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  virtual ~Machine() = default;
+
+  Workspace& workspace() { return *workspace_; }
+  const std::shared_ptr<Workspace>& shared_workspace() const { return workspace_; }
+  Lexicon& lexicon() { return workspace_->lexicon(); }
+
+  // Where a text begins.
+  virtual void begin(std::vector<Config>& out) = 0;
+  // Where one stands once a terminal is complete at `at`; kEnd as the lexical state says that the text is. What comes
+  // out may itself be complete. Nothing comes out where the terminal may not be complete here.
+  virtual void leave(const Config& at, std::vector<Config>& out) = 0;
+  // A limit was reached: what the machine says from now on is too little, never too much.
+  virtual bool is_exhausted() const { return workspace_->is_exhausted(); }
+
+  // Whether what is remembered may forbid this token although a mask, found without it, allows it: such tokens are
+  // verified where something is remembered, or everywhere where a token can both write and recall it.
+  virtual bool recalls(std::string_view) const { return false; }
+  virtual bool recalls_at_once() const { return false; }
+  // How much of the tightest limit is used, in [0, 1].
+  virtual double fullness() const { return workspace_->fullness(); }
+
+ private:
+  std::shared_ptr<Workspace> workspace_;  // shared by a machine and those it contains
 };
 
 }  // namespace mlxserving::grammar

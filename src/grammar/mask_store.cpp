@@ -144,8 +144,9 @@ SharedMask MaskStore::walk_all(LexId lex) {
   return mask;
 }
 
-// As walk_all, where the mask of `other` is known: below a node at which both stand in one state nothing differs.
-SharedMask MaskStore::walk_beside(LexId lex, LexId other, const SharedMask& other_mask) {
+// As walk_all, where the mask of `other` is known: below a node at which both stand in one state nothing differs, nor
+// does it where the subtree is too low to tell their states apart (`by_height`).
+SharedMask MaskStore::walk_beside(LexId lex, LexId other, const SharedMask& other_mask, bool by_height) {
   struct Pair {
     LexId mine, theirs;
   };
@@ -171,7 +172,10 @@ SharedMask MaskStore::walk_beside(LexId lex, LexId other, const SharedMask& othe
     const Pair above = path[node.depth - 1U];
     const LexId mine = lexicon.row(above.mine)[node.byte];
     const LexId theirs = above.theirs == kDead ? kDead : lexicon.row(above.theirs)[node.byte];
-    if (mine == theirs) {
+    const bool is_same =
+        mine == theirs || (by_height && mine != kDead && theirs != kDead &&
+                           lexicon.saturated(mine, node.height) == lexicon.saturated(theirs, node.height));
+    if (is_same) {
       copy_complete(at, node.end, true);
       at = node.end;
       continue;
@@ -198,8 +202,11 @@ std::shared_ptr<const SharedMask> MaskStore::shared_mask(LexId lex) {
   if (auto found = vocabulary_->find_mask(key)) return found;
   const LexId other = lexicon.goes_on(lex) ? lexicon.step(lex, kProbe) : kDead;
   const bool is_loop = other != kDead && other != lex && lexicon.step(other, kProbe) == other;
-  auto mask =
-      std::make_shared<const SharedMask>(is_loop ? walk_beside(lex, other, *shared_mask(other)) : walk_all(lex));
+  const LexId free = is_loop ? kDead : lexicon.saturated(lex, 0);  // without any upper count
+  const bool has_counts = free != kDead && free != lex;
+  auto mask = std::make_shared<const SharedMask>(is_loop      ? walk_beside(lex, other, *shared_mask(other), false)
+                                                 : has_counts ? walk_beside(lex, free, *shared_mask(free), true)
+                                                              : walk_all(lex));
   vocabulary_->keep_mask(key, mask);
   return mask;
 }

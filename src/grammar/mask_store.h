@@ -49,7 +49,7 @@ class MaskStore {
   Walk walk_root(LexId lex);
   std::shared_ptr<const SharedMask> shared_mask(LexId lex);
   SharedMask walk_all(LexId lex);
-  SharedMask walk_beside(LexId lex, LexId other, const SharedMask& other_mask);
+  SharedMask walk_beside(LexId lex, LexId other, const SharedMask& other_mask, bool by_height);
   Walk walk_nodes(const std::vector<uint32_t>& nodes, LexId lex);
   template <typename Accept, typename Complete>
   void traverse(uint32_t root, LexId lex, const Accept& accept, const Complete& complete);

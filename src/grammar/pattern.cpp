@@ -42,7 +42,8 @@ CharSet line_ends() { return CharSet().add('\n').add('\r').add(0x2028, 0x2029); 
 
 class PatternParser {
  public:
-  PatternParser(std::string_view text, const PatternLimits& limits) : text_(text), limits_(limits) {}
+  PatternParser(std::string_view text, const PatternOptions& options, const PatternLimits& limits)
+      : text_(text), options_(options), limits_(limits) {}
 
   Result<SyntaxPtr> parse() {
     MLXS_TRY(auto result, choice(0));
@@ -159,7 +160,7 @@ class PatternParser {
   Result<SyntaxPtr> atom(int depth) {
     if (take("^")) return make(Kind::at_start);
     if (take("$")) return make(Kind::at_end);
-    if (take(".")) return chars(line_ends().negate());
+    if (take(".")) return chars(options_.dot_all ? CharSet::all() : line_ends().negate());
     if (is_at('(')) return group(depth);
     if (is_at('[')) return char_class();
     if (is_at('\\')) return escape();
@@ -167,7 +168,21 @@ class PatternParser {
     const auto decoded = utf8::decode(text_.substr(at_));
     if (!decoded.valid) return refuse("invalid UTF-8");
     at_ += decoded.bytes;
-    return chars(CharSet().add(decoded.code_point));
+    return chars(folded(CharSet().add(decoded.code_point)));
+  }
+
+  // With the other case of each letter, where case is ignored.
+  CharSet folded(CharSet set) const {
+    if (!options_.ignore_case) return set;
+    constexpr char32_t kLettersMax = 2'000;  // a larger range holds both cases, as alphabets are laid out
+    CharSet result = set;
+    for (const CharSet::Range& range : set.ranges()) {
+      for (char32_t c = range.lo; c <= range.hi && c - range.lo < kLettersMax; ++c) {
+        const char32_t other = other_case(c);
+        if (other != c) result.add(other);
+      }
+    }
+    return result;
   }
 
   Result<SyntaxPtr> group(int depth) {
@@ -291,7 +306,7 @@ class PatternParser {
     if (take("A")) return make(Kind::at_start);
     if (take("Z") || take("z")) return make(Kind::at_end);
     MLXS_TRY(const char32_t c, char_escape());
-    return chars(CharSet().add(c));
+    return chars(folded(CharSet().add(c)));
   }
 
   // One member of a class: a set, or a single character that may begin a range.
@@ -339,11 +354,13 @@ class PatternParser {
       }
     }
     take("]");
+    set = folded(std::move(set));
     if (is_negative) set.negate();
     return chars(std::move(set));
   }
 
   std::string_view text_;
+  const PatternOptions& options_;
   const PatternLimits& limits_;
   size_t at_ = 0;
 };
@@ -435,7 +452,7 @@ Result<RegexId> parse_pattern(RegexPool& pool, std::string_view pattern, const P
     return fail(ErrorCode::resource_exhausted, "pattern", "a pattern has at most {} bytes, this one {}",
                 limits.bytes_max, pattern.size());
   }
-  MLXS_TRY(const auto syntax, PatternParser(pattern, limits).parse());
+  MLXS_TRY(const auto syntax, PatternParser(pattern, options, limits).parse());
   if (options.is_search) trim_edges(*syntax, true, true);
   LanguageBuilder builder(pool, options.spelling);
   if (!options.is_search) return builder.build(*syntax, kEmptyText, true);

@@ -19,6 +19,8 @@ struct PatternOptions {
   Spelling spelling = Spelling::utf8;
   // The text need only contain a match, as JSON Schema says; else it is the match.
   bool is_search = true;
+  bool ignore_case = false;
+  bool dot_all = false;  // the dot takes line ends too
 };
 
 // The language of the texts that match. Look-ahead is an intersection with what follows. Refused, with the place:

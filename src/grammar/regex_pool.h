@@ -2,6 +2,7 @@
 // derivatives (Brzozowski 1964; Owens, Reppy and Turon 2009): an expression is its own automaton state.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -73,6 +74,10 @@ class RegexPool {
 
   bool is_exhausted() const { return exhausted_; }
   size_t nodes() const { return nodes_.size(); }
+  double fullness() const {
+    return std::max(static_cast<double>(nodes_.size()) / static_cast<double>(limits_.nodes_max),
+                    static_cast<double>(moves_.size()) / static_cast<double>(limits_.moves_max));
+  }
 
  private:
   enum class Kind : uint8_t { nothing, empty, set, literal, concat, any_of, all_of, negate, repeat, number };

@@ -1,6 +1,7 @@
 // Named rules over terminals, as every textual grammar notation is read into, and the machine that runs them.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -54,7 +55,8 @@ struct RuleSet {
 // refused.
 class RuleMachine final : public Machine {
  public:
-  explicit RuleMachine(const RuleLimits& limits) : Machine(limits.lexicon), limits_(limits), frames_(1) {}
+  explicit RuleMachine(const RuleLimits& limits)
+      : Machine(std::make_shared<Workspace>(limits.lexicon)), limits_(limits), frames_(1) {}
 
   // Errors: invalid_request naming the rule that is missing, empty for good, or left recursive; resource_exhausted.
   Result<void> load(RuleSet rules);
@@ -62,6 +64,9 @@ class RuleMachine final : public Machine {
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_; }
+  double fullness() const override {
+    return std::max(Machine::fullness(), static_cast<double>(frames_.size()) / static_cast<double>(limits_.frames_max));
+  }
 
  private:
   struct Symbol {

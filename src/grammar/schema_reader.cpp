@@ -198,6 +198,7 @@ class SchemaReader {
     if (at.json->contains("extends") && draft_ == 3) return refuse(at, "extends", "not supported");
     for (const auto& [name, value] : at.json->items()) {
       const auto found = std::ranges::find(kKeywords, std::string_view(name), &Keyword::name);
+      graph_.notes_.push_back({at.pointer + "/" + escaped(name), effect(at, name, found != kKeywords.end())});
       if (found == kKeywords.end()) continue;
       keyword_ = name;
       MLXS_CHECKED((this->*found->read)(at, out));
@@ -456,6 +457,14 @@ class SchemaReader {
     if (result.schemas[1] == kTrueSchema && result.schemas[2] == kTrueSchema) return {};
     out.in_place.push_back(std::move(result));
     return {};
+  }
+
+  std::string effect(const Place& at, const std::string& name, bool is_known) const {
+    if (!is_known) return "no effect";
+    const Json& json = (*at.json)[name];
+    if (name == "format" && json.is_string() && !format_pattern(json.get_ref<const std::string&>()))
+      return "no effect: the format is not known";
+    return "enforced";
   }
 
   void add_string(Schema& out, RegexId content) {

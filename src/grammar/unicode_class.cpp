@@ -52,4 +52,10 @@ std::optional<CharSet> unicode_class(std::string_view name) {
   return set;
 }
 
+char32_t other_case(char32_t c) {
+  const auto point = static_cast<utf8proc_int32_t>(c);
+  const utf8proc_int32_t lower = utf8proc_tolower(point);
+  return static_cast<char32_t>(lower != point ? lower : utf8proc_toupper(point));
+}
+
 }  // namespace mlxserving::grammar

@@ -11,4 +11,7 @@ namespace mlxserving::grammar {
 // "L", "Lu", "Letter", ..., or nothing where the name is not a general category.
 std::optional<CharSet> unicode_class(std::string_view name);
 
+// The letter in the other case, or the character itself.
+char32_t other_case(char32_t c);
+
 }  // namespace mlxserving::grammar

@@ -29,7 +29,6 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std
   for (TokenId id = 0; id < tokens.size(); ++id) {
     if (tokens[id].empty() || tokens[id].size() > kTokenBytesMax) vocabulary->is_text_[id] = false;
     if (!vocabulary->is_text_[id]) continue;
-    if (tokens[id].find_first_of("\"]},") != std::string::npos) vocabulary->closing_tokens_.push_back(id);
     (tokens[id].size() <= kShortBytes ? short_ids : long_ids).push_back(id);
   }
   vocabulary->add_trie(std::move(short_ids));
@@ -47,7 +46,13 @@ void Vocabulary::add_trie(std::vector<TokenId> ids) {
   nodes_.push_back({.end = 0, .tokens_from = static_cast<uint32_t>(trie_tokens_.size()), .depth = 0, .byte = 0});
   std::string_view previous;
   const auto close_to = [&](size_t depth) {
-    for (; path.size() > depth; path.pop_back()) nodes_[path.back()].end = static_cast<uint32_t>(nodes_.size());
+    for (; path.size() > depth; path.pop_back()) {
+      TrieNode& node = nodes_[path.back()];
+      node.end = static_cast<uint32_t>(nodes_.size());
+      if (path.size() == 1) continue;
+      TrieNode& above = nodes_[path[path.size() - 2]];
+      above.height = std::max<uint16_t>(above.height, node.height + 1);
+    }
   };
   for (const TokenId id : ids) {
     const std::string_view token = bytes_[id];

@@ -26,6 +26,7 @@ struct TrieNode {
   uint32_t end;          // the first node past the subtree
   uint32_t tokens_from;  // into Vocabulary::trie_tokens(); the subtree's tokens reach to those of `end`
   uint16_t depth;        // bytes from the root
+  uint16_t height = 0;   // bytes from here to the deepest node of the subtree
   uint8_t byte;
 };
 
@@ -60,8 +61,6 @@ class Vocabulary {
   std::string_view bytes(TokenId token) const { return bytes_[token]; }
   bool is_text(TokenId token) const { return token < is_text_.size() && is_text_[token]; }
   bool is_end(TokenId token) const;
-  // Text tokens in which a JSON value or key may end.
-  std::span<const TokenId> closing_tokens() const { return closing_tokens_; }
   std::span<const TokenId> end_tokens() const { return end_tokens_; }
 
   std::span<const TrieNode> nodes() const { return nodes_; }
@@ -82,7 +81,7 @@ class Vocabulary {
 
   std::vector<std::string> bytes_;
   std::vector<bool> is_text_;
-  std::vector<TokenId> end_tokens_, closing_tokens_;
+  std::vector<TokenId> end_tokens_;
   size_t rows_ = 0;
   std::vector<TrieNode> nodes_;
   std::vector<TokenId> trie_tokens_;

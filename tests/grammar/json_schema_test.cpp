@@ -5,17 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "byte_vocabulary.h"
 #include "grammar/compile.h"
 
 namespace mlxserving::grammar {
 namespace {
-
-std::shared_ptr<const Vocabulary> byte_vocabulary() {
-  std::vector<std::string> tokens;
-  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
-  tokens.emplace_back("<end>");
-  return Vocabulary::create(tokens, {.end_tokens = {256}, .special_tokens = {}, .rows = 300}).value();
-}
 
 struct Case {
   const char* name;
@@ -23,7 +17,7 @@ struct Case {
   std::vector<std::string> valid, invalid;
 };
 
-bool accepts(const std::shared_ptr<Grammar>& grammar, const std::string& text) {
+bool accepts_with_masks(const std::shared_ptr<Grammar>& grammar, const std::string& text) {
   Matcher matcher(grammar);
   std::vector<uint64_t> mask(matcher.vocabulary().mask_words());
   for (const char c : text) {
@@ -45,8 +39,8 @@ TEST_P(JsonSchema, accepts_what_is_valid_and_nothing_else) {
   const Case& test = GetParam();
   const auto grammar = compile_json_schema(test.schema, byte_vocabulary());
   ASSERT_TRUE(grammar.ok()) << grammar.error().message;
-  for (const std::string& text : test.valid) EXPECT_TRUE(accepts(*grammar, text)) << text;
-  for (const std::string& text : test.invalid) EXPECT_FALSE(accepts(*grammar, text)) << text;
+  for (const std::string& text : test.valid) EXPECT_TRUE(accepts_with_masks(*grammar, text)) << text;
+  for (const std::string& text : test.invalid) EXPECT_FALSE(accepts_with_masks(*grammar, text)) << text;
 }
 
 const Case kCases[] = {

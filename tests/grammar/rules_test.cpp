@@ -4,22 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "byte_vocabulary.h"
 #include "grammar/compile.h"
 
 namespace mlxserving::grammar {
 namespace {
-
-std::shared_ptr<const Vocabulary> byte_vocabulary() {
-  std::vector<std::string> tokens;
-  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
-  tokens.emplace_back("<end>");
-  return Vocabulary::create(tokens, {.end_tokens = {256}, .special_tokens = {}, .rows = 257}).value();
-}
-
-bool accepts(const std::shared_ptr<Grammar>& grammar, const std::string& text) {
-  Matcher matcher(grammar);
-  return matcher.accept_bytes(text) && matcher.is_complete();
-}
 
 TEST(Gbnf, runs_a_recursive_grammar) {
   const auto grammar = compile_gbnf(R"gbnf(

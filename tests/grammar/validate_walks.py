@@ -1,9 +1,20 @@
-"""Validates texts that grammar_bench drew from its masks (--walks N --out FILE): each must be JSON that its schema holds
-valid, as Python's jsonschema judges with formats asserted. Prints the count and every failure; fails on any."""
-import json
-import sys
+"""Draws texts from the masks of each schema (grammar_bench --walks) and has Python's jsonschema judge them, formats
+asserted: every text must be JSON and valid. Prints the count and every failure; fails on any. Skips (77) where the
+tokenizer or jsonschema is not there.
 
-import jsonschema
+    validate_walks.py GRAMMAR_BENCH SCHEMAS_JSONL TOKENIZER_JSON --walks N [--stride N]
+"""
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import jsonschema
+except ImportError:
+    sys.exit(77)
 
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
 
@@ -13,11 +24,14 @@ def validator_of(schema):
     return cls(schema, format_checker=FORMATS)
 
 
-def main(path):
+def judge(path):
     texts = failures = unjudged = 0
     for line in open(path, encoding="utf-8"):
         record = json.loads(line)
-        schema = json.loads(record.get("schema", "true"))
+        if record["outcome"] != "ok":
+            print(f"{record['id']}: {record['outcome']}: {record['reason']}")
+            continue
+        validator = validator_of(json.loads(record["schema"]))
         for text in record.get("walks", []):
             try:
                 value = json.loads(text)
@@ -26,8 +40,8 @@ def main(path):
                 print(f"not JSON: {record['id']}: {text[:200]!r}: {error}")
                 continue
             try:
-                errors = list(validator_of(schema).iter_errors(value))
-            except Exception as error:  # a schema or pattern that jsonschema cannot run
+                errors = list(validator.iter_errors(value))
+            except Exception:  # a schema or pattern that jsonschema cannot run
                 unjudged += 1
                 continue
             texts += 1
@@ -35,7 +49,25 @@ def main(path):
                 failures += 1
                 print(f"invalid: {record['id']}: {text[:300]!r}: {errors[0].message[:200]}")
     print(f"{texts} texts judged, {unjudged} not, {failures} failures")
-    return 1 if failures or texts == 0 else 0
+    return texts > 0 and failures == 0
 
 
-sys.exit(main(sys.argv[1]))
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bench")
+    parser.add_argument("schemas")
+    parser.add_argument("tokenizer")
+    parser.add_argument("--walks", default="20")
+    parser.add_argument("--stride", default="1")
+    arguments = parser.parse_args()
+    if not os.path.exists(arguments.tokenizer):
+        return 77
+    with tempfile.TemporaryDirectory() as directory:
+        out = os.path.join(directory, "walks.jsonl")
+        subprocess.run([arguments.bench, "--data", arguments.schemas, "--tokenizer", arguments.tokenizer, "--out", out,
+                        "--no-checks", "--walks", arguments.walks, "--stride", arguments.stride,
+                        "--timeout-ms", "60000"], check=True, stdout=subprocess.DEVNULL)
+        return 0 if judge(out) else 1
+
+
+sys.exit(main())
