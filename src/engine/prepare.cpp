@@ -148,7 +148,9 @@ Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, 
   if (prepared.ids.empty()) return bad_prompt("prompt must have at least one token");
   MLXS_TRY(prepared.tokens_max, tokens_max(prepared.ids, prepared.sampling, info));
   if (!std::holds_alternative<std::monostate>(request.constraint)) {
-    MLXS_TRY(prepared.grammar, compiler.compile(request.constraint));
+    auto compiled = compiler.compile(request.constraint);
+    if (!compiled) return Error{compiled.error().code, compiled.error().message, "constraint"};
+    prepared.grammar = std::move(*compiled);
   }
   if (!prepared.sampling.seed) prepared.sampling.seed = std::random_device{}();
   const Ids ends = prepared.sampling.ignore_eos ? Ids{} : text.end_ids;

@@ -33,7 +33,7 @@ struct Prepared {
   std::optional<Pooling> embedding = {};  // instead of an answer
 };
 
-// Errors: invalid_request with the field in `param`; those of the compiler.
+// Errors: invalid_request with the field in `param`; those of the compiler, whose field is `constraint`.
 Result<Prepared> prepare(const GenerateRequest& request, const TextModel& text, const ModelInfo& info,
                          grammar::Compiler& compiler);
 

@@ -16,7 +16,7 @@ std::shared_ptr<Grammar> lark(const std::string& text) {
 }
 
 TEST(Lark, runs_a_calculator_with_ignored_white_space) {
-  const auto grammar = lark(R"(
+  const auto grammar = lark(R"lark(
     // the usual example
     ?start: sum
     ?sum: product
@@ -26,11 +26,12 @@ TEST(Lark, runs_a_calculator_with_ignored_white_space) {
         | product "*" atom  -> mul
     ?atom: NUMBER           -> number
         | "-" atom          -> neg
-        | "(" sum ")" % import common.NUMBER %
-                            import common.WS_INLINE % ignore WS_INLINE) ");
-                       for (const char* text : {"1", "1+2*3", " 1 + (2.5e3 -\t-4) ", "-(-1)"})
-                           EXPECT_TRUE(accepts(grammar, text))
-                       << text;
+        | "(" sum ")"
+    %import common.NUMBER
+    %import common.WS_INLINE
+    %ignore WS_INLINE
+  )lark");
+  for (const char* text : {"1", "1+2*3", " 1 + (2.5e3 -\t-4) ", "-(-1)"}) EXPECT_TRUE(accepts(grammar, text)) << text;
   for (const char* text : {"", "1+", "(1", "1 2", "a", "1\n+2"}) EXPECT_FALSE(accepts(grammar, text)) << text;
 }
 
