@@ -22,9 +22,9 @@ constexpr int kSomeByte = 0x3C;  // small numbers in every type; untouched pages
 struct Cache {
   AttentionShape shape{.heads = 32, .kv_heads = 8, .head_dim = 64, .scale = 0.125F};
   std::vector<int32_t> pages = std::vector<int32_t>(kContextMax / kPageTokens);
-  KvPool pool{.data = nullptr, .page_bytes = 0, .head_dim = 64, .type = Float::bf16};
+  KvPool pool{.data = nullptr, .page_bytes = 0, .head_dim = 64, .type = KvType::bf16};
 
-  explicit Cache(Float type) {
+  explicit Cache(KvType type) {
     std::iota(pages.begin(), pages.end(), 0);
     pool.type = type;
     pool.page_bytes = shape.kv_heads * pool.head_bytes();
@@ -38,13 +38,13 @@ ThreadPool& pool() {
 
 // Keys and values of one layer are `context` tokens long.
 int64_t kv_bytes(const Cache& cache, int64_t context) {
-  return context * cache.shape.kv_heads * 2 * cache.shape.head_dim * bytes_of(cache.pool.type);
+  return context * cache.shape.kv_heads * cache.pool.head_bytes() / kPageTokens;
 }
 
 // Arguments: context, rows, cache type.
 void attention(benchmark::State& state, bool is_decode) {
   const Kernels& kernels = *choose_kernels_from_environment().value();
-  Cache cache(static_cast<Float>(state.range(2)));
+  Cache cache(static_cast<KvType>(state.range(2)));
   const auto layer_bytes = static_cast<size_t>(cache.pool.page_bytes) * cache.pages.size();
   const HugePages memory(layer_bytes * kLayers);
   std::memset(memory.data(), kSomeByte, memory.size());
@@ -78,7 +78,7 @@ void prefill(benchmark::State& state) { attention(state, false); }
 
 // What the caches of all layers cost merely to read.
 void read_bandwidth(benchmark::State& state) {
-  const auto bytes = static_cast<size_t>(kv_bytes(Cache(Float::bf16), state.range(0))) * kLayers;
+  const auto bytes = static_cast<size_t>(kv_bytes(Cache(KvType::bf16), state.range(0))) * kLayers;
   const HugePages memory(bytes);
   std::memset(memory.data(), kSomeByte, memory.size());
   constexpr size_t kTaskBytes = size_t{1} << 16U;
@@ -100,7 +100,7 @@ void read_bandwidth(benchmark::State& state) {
 BENCHMARK(read_bandwidth)->ArgName("context")->Arg(512)->Arg(4096)->UseRealTime();
 BENCHMARK(decode)
     ->ArgNames({"context", "rows", "type"})
-    ->ArgsProduct({{511, 4095}, {1}, {0, 1, 2}})
+    ->ArgsProduct({{511, 4095}, {1}, {0, 1, 2, 3}})
     ->ArgsProduct({{4095}, {4}, {2}})
     ->UseRealTime();
 BENCHMARK(prefill)->ArgNames({"context", "rows", "type"})->ArgsProduct({{0, 3584}, {128, 512}, {2}})->UseRealTime();

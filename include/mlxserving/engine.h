@@ -37,7 +37,8 @@ enum class Weights {
 enum class KvCacheType {
   automatic,  // bf16; f32 with Numerics::f32
   bf16,
-  int8,  // half of bf16's bytes, a scale a token and head
+  f16,
+  int8,  // half of bf16's bytes, a scale a token and head; CPU only
 };
 
 struct EngineOptions {
@@ -45,9 +46,10 @@ struct EngineOptions {
   Weights weights = Weights::automatic;
   int threads = 0;                 // 0: one a core this process may use
   int32_t context_tokens_max = 0;  // prompt and answer of one request; 0: what the model allows
-  int64_t memory_bytes = 0;        // of weights and KV cache together; 0: what the machine and its control group have
-  int64_t kv_bytes = 0;            // of the KV cache; 0: enough for one full context, at most a quarter of the memory
-  bool prefix_cache = true;        // beginnings of prompts stay in the KV cache while nobody else needs the room
+  KvCacheType kv_type = KvCacheType::automatic;
+  int64_t memory_bytes = 0;  // of weights and KV cache together; 0: what the machine and its control group have
+  int64_t kv_bytes = 0;      // of the KV cache; 0: enough for one full context, at most a quarter of the memory
+  bool prefix_cache = true;  // beginnings of prompts stay in the KV cache while nobody else needs the room
   // Where they are kept in files too, to survive a restart; empty: nowhere. The oldest go when they outgrow the bytes.
   std::string prefix_cache_dir = {};
   int64_t prefix_cache_bytes = int64_t{8} << 30;

@@ -51,6 +51,14 @@ void EngineSettings::declare(CLI::App& command) {
       ->capture_default_str()
       ->group("Engine");
   command
+      .add_option(
+          "--kv-type", kv_type_,
+          "How keys and values are kept. int8: half of the bytes of bf16, a scale a token and head; auto: bf16, "
+          "or 32 bits with --numerics f32.")
+      ->check(CLI::IsMember({"auto", "bf16", "f16", "int8"}))
+      ->capture_default_str()
+      ->group("Engine");
+  command
       .add_option("--kv-memory", kv_megabytes_,
                   "Megabytes for the KV cache. Default what one full context needs, at most a quarter of the memory.")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
@@ -61,6 +69,7 @@ Result<EngineOptions> EngineSettings::read() const {
   EngineOptions options = options_;
   MLXS_TRY(options.numerics, read_numerics(numerics_));
   options.weights = weights_ == "map" ? Weights::map : weights_ == "copy" ? Weights::copy : Weights::automatic;
+  MLXS_TRY(options.kv_type, read_kv_type(kv_type_));
   options.kv_bytes = kv_megabytes_ * 1'000'000;
   return options;
 }
@@ -78,6 +87,14 @@ Result<Numerics> read_numerics(const std::string& name) {
   if (name == "default") return Numerics::standard;
   if (name == "fast") return Numerics::fast;
   return fail(ErrorCode::invalid_request, "numerics", "numerics must be f32, default or fast, got '{}'", name);
+}
+
+Result<KvCacheType> read_kv_type(const std::string& name) {
+  if (name == "auto") return KvCacheType::automatic;
+  if (name == "bf16") return KvCacheType::bf16;
+  if (name == "f16") return KvCacheType::f16;
+  if (name == "int8") return KvCacheType::int8;
+  return fail(ErrorCode::invalid_request, "kv_type", "kv_type must be auto, bf16, f16 or int8, got '{}'", name);
 }
 
 }  // namespace mlxserving::cli

@@ -12,6 +12,9 @@ namespace mlxserving::cli {
 // "default", "f32", "fast" → Numerics.
 Result<Numerics> read_numerics(const std::string& name);
 
+// "auto", "bf16", "f16", "int8" → KvCacheType.
+Result<KvCacheType> read_kv_type(const std::string& name);
+
 // The machine's share of one model.
 class EngineSettings {
  public:
@@ -22,6 +25,7 @@ class EngineSettings {
  private:
   std::string numerics_ = "default";
   std::string weights_ = "auto";
+  std::string kv_type_ = "auto";
   EngineOptions options_;
   int64_t kv_megabytes_ = 0;
 };

@@ -56,6 +56,9 @@ struct Backend {
 // A GPU runs MLX's ops, a CPU ours.
 Result<Backend> make_backend(const EngineOptions& options) {
   if (mlx::core::is_available(mlx::core::Device::gpu)) {
+    if (options.kv_type == KvCacheType::int8) {
+      return fail(ErrorCode::invalid_request, "kv_type", "kv_type must be automatic, bf16 or f16 on a GPU, got int8");
+    }
     const bool f32 = options.numerics == Numerics::f32;
     return Backend{nn::make_mlx_ops(f32 ? nn::Numerics::f32 : nn::Numerics::checkpoint), 1, "mlx"};
   }
@@ -75,7 +78,13 @@ Result<Backend> make_backend(const EngineOptions& options) {
 }
 
 nn::KvType kv_type(const EngineOptions& options) {
-  return options.numerics == Numerics::f32 ? nn::KvType::f32 : nn::KvType::bf16;
+  switch (options.kv_type) {
+    case KvCacheType::automatic: return options.numerics == Numerics::f32 ? nn::KvType::f32 : nn::KvType::bf16;
+    case KvCacheType::bf16: return nn::KvType::bf16;
+    case KvCacheType::f16: return nn::KvType::f16;
+    case KvCacheType::int8: return nn::KvType::int8;
+  }
+  return nn::KvType::bf16;
 }
 
 // Everything that lives on the thread, in the order in which it is made.

@@ -7,14 +7,11 @@
 namespace mlxserving::engine {
 namespace {
 
-int64_t element_bytes(nn::KvType type) { return type == nn::KvType::f32 ? 4 : 2; }
-
 // Bytes of one page in all layers of a group.
 int64_t page_bytes(const nn::KvLayout& layout, int group, nn::KvType type) {
   int64_t bytes = 0;
   for (const nn::KvLayer& layer : layout.layers) {
-    if (layer.group == group)
-      bytes += int64_t{2} * layer.kv_heads * layer.head_dim * element_bytes(type) * nn::kPageTokens;
+    if (layer.group == group) bytes += nn::kv_token_bytes(layer, type) * nn::kPageTokens;
   }
   return bytes;
 }

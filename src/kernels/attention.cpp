@@ -139,7 +139,9 @@ struct Context {
       const int64_t row = first.row_begin + i / group();
       const int64_t head = int64_t{first.kv_head} * group() + i % group();
       kernels.merge(pieces.values + int64_t{i} * shape.head_dim, pieces.maximum + i, pieces.sum + i,
-                    static_cast<int>(count), queries, shape.head_dim, out + row * q_width() + head * shape.head_dim);
+                    static_cast<int>(count), queries, shape.head_dim,
+                    shape.sinks != nullptr ? shape.sinks[head] : kNoScore,
+                    out + row * q_width() + head * shape.head_dim);
     }
   }
 };

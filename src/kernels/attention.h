@@ -26,6 +26,7 @@ struct AttentionShape {
   float scale = 1.0F;
   float soft_cap = 0.0F;          // 0: none
   int64_t window = 0;             // 0: all
+  const float* sinks = nullptr;   // [heads]: learned scores beside the keys', or null. Xiao et al., StreamingLLM, 2023
   int rotated = 0;                // dims of a head that rotate; 0: none
   const float* q_norm = nullptr;  // [head_dim], or null
   const float* k_norm = nullptr;

@@ -79,15 +79,25 @@ enum class Gate : uint8_t { silu, gelu_tanh };
 
 // A pool page of one layer: for each kv head the keys transposed [head_dim][kPageTokens], then the values
 // [kPageTokens][head_dim]. Transposed keys give the scores of a page without a horizontal sum.
+// int8: a key or value of a head is (code - 128) * scale, its scale being its largest magnitude / 127; behind the codes
+// lie the f32 scales of the keys [kPageTokens] and of the values [kPageTokens].
 constexpr int kPageTokens = 32;
+
+enum class KvType : uint8_t { f32, f16, bf16, int8 };
+
+constexpr int bytes_of(KvType type) { return type == KvType::f32 ? 4 : type == KvType::int8 ? 1 : 2; }
 
 struct KvPool {
   uint8_t* data;
   int64_t page_bytes;  // kv_heads * head_bytes()
   int head_dim;
-  Float type;
+  KvType type;
 
-  int64_t head_bytes() const { return int64_t{2} * kPageTokens * head_dim * bytes_of(type); }
+  int64_t code_bytes() const { return int64_t{2} * kPageTokens * head_dim * bytes_of(type); }
+  int64_t head_bytes() const {
+    const int64_t scales = type == KvType::int8 ? int64_t{2} * kPageTokens * bytes_of(Float::f32) : 0;
+    return code_bytes() + scales;
+  }
 };
 
 // Position p is at slot p % kPageTokens of page pages[(p / kPageTokens) % page_count].
@@ -149,8 +159,9 @@ struct Kernels {
   void (*write_kv)(const KvPool& pool, uint8_t* head, int slot, const float* key, const float* value);
   void (*attend)(const AttentionTask& task, AttentionPiece piece, float* scratch);
   // out[head_dim] = the weighted mean over `pieces` pieces; piece i's values, maximum and sum are `stride` queries on.
+  // `sink` is the score of a key without a value, which only takes weight from the others; kNoScore: none.
   void (*merge)(const float* values, const float* maximum, const float* sum, int pieces, int64_t stride, int head_dim,
-                float* out);
+                float sink, float* out);
 };
 
 }  // namespace mlxserving::kernels

@@ -9,13 +9,14 @@ namespace {
 
 static_assert(kPageTokens == kernels::kPageTokens);
 
-kernels::Float float_of(KvType type) {
+kernels::KvType kernel_type(KvType type) {
   switch (type) {
-    case KvType::f32: return kernels::Float::f32;
-    case KvType::bf16: return kernels::Float::bf16;
-    case KvType::f16: return kernels::Float::f16;
+    case KvType::f32: return kernels::KvType::f32;
+    case KvType::bf16: return kernels::KvType::bf16;
+    case KvType::f16: return kernels::KvType::f16;
+    case KvType::int8: return kernels::KvType::int8;
   }
-  return kernels::Float::f32;
+  return kernels::KvType::f32;
 }
 
 }  // namespace
@@ -24,8 +25,9 @@ CpuKvStore::CpuKvStore(const KvLayout& layout, std::span<const int32_t> pages, K
     : layout_(layout), pages_(pages.begin(), pages.end()) {
   check(pages_.size() == layout.windows.size(), "a number of pages for each layer group");
   for (const auto& layer : layout.layers) {
-    kernels::KvPool pool{.data = nullptr, .page_bytes = 0, .head_dim = layer.head_dim, .type = float_of(type)};
+    kernels::KvPool pool{.data = nullptr, .page_bytes = 0, .head_dim = layer.head_dim, .type = kernel_type(type)};
     pool.page_bytes = layer.kv_heads * pool.head_bytes();
+    check(pool.page_bytes == kPageTokens * kv_token_bytes(layer, type), "a page is its tokens");
     const auto count = static_cast<size_t>(pages_[static_cast<size_t>(layer.group)]);
     memory_.push_back(std::make_unique<kernels::HugePages>(count * static_cast<size_t>(pool.page_bytes)));
     pool.data = memory_.back()->data();

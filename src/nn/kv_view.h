@@ -9,7 +9,8 @@
 
 namespace mlxserving::nn {
 
-enum class KvType : uint8_t { f32, bf16, f16 };
+// int8: half of the bytes of bf16, with a scale a token and head. CPU only.
+enum class KvType : uint8_t { f32, bf16, f16, int8 };
 
 struct KvLayer {
   int kv_heads = 0;
@@ -23,6 +24,18 @@ struct KvLayout {
   std::vector<KvLayer> layers;
   std::vector<int32_t> windows;  // [group]: tokens a row may look back to, itself included; 0: all
 };
+
+// Bytes that the keys and values of one token take in a layer.
+constexpr int64_t kv_token_bytes(const KvLayer& layer, KvType type) {
+  const int64_t elements = int64_t{2} * layer.kv_heads * layer.head_dim;
+  switch (type) {
+    case KvType::f32: return elements * 4;
+    case KvType::bf16:
+    case KvType::f16: return elements * 2;
+    case KvType::int8: return elements + int64_t{2} * layer.kv_heads * 4;
+  }
+  return 0;
+}
 
 // The pools: for each layer, `pages[its group]` pages of kPageTokens keys and values. Made by Ops, lives on the engine
 // thread, read and written by Ops::attention, and between steps by whole pages.

@@ -84,6 +84,7 @@ mx::Dtype dtype_of(KvType type) {
     case KvType::f32: return mx::float32;
     case KvType::bf16: return mx::bfloat16;
     case KvType::f16: return mx::float16;
+    case KvType::int8: throw BrokenInvariant("MLX's ops keep no 8-bit cache");
   }
   return mx::float32;
 }

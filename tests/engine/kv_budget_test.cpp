@@ -52,5 +52,12 @@ TEST(KvBudget, less_than_a_chunk_is_refused_with_what_it_needs) {
   EXPECT_NE(refused.error().message.find("needs at least"), std::string::npos);
 }
 
+// Codes of a byte and two scales of four bytes a head: 2 * (8 + 4) * 2 heads * 32 tokens.
+TEST(KvBudget, eight_bit_pages_count_their_scales) {
+  const auto budget = kv_budget(mixed(), nn::KvType::int8, 1024, 4, int64_t{1} << 40);
+  ASSERT_TRUE(budget);
+  EXPECT_EQ(budget->bytes_per_token, 2 * (8 + 4) * 2);
+}
+
 }  // namespace
 }  // namespace mlxserving::engine
