@@ -73,6 +73,10 @@ api.end();
 await client.end();
 
 console.log(`${streams} streams of ${tokens} tokens, ${rounds} rounds in turns, ${cpus().length} x ${cpus()[0].model}`);
-console.log(`C++ API      ${median(results.api).toFixed(1)} tokens/s`);
-console.log(`npm package  ${median(results.client).toFixed(1)} tokens/s`);
-console.log(`ratio        ${(median(results.client) / median(results.api)).toFixed(3)}`);
+for (const [name, numbers] of [['C++ API', results.api], ['npm package', results.client]]) {
+  const range = `${Math.min(...numbers).toFixed(1)} to ${Math.max(...numbers).toFixed(1)}`;
+  console.log(`${name.padEnd(12)} ${median(numbers).toFixed(1)} tokens/s, ${range}`);
+}
+// Of each pair of rounds, so that a machine that slows down meanwhile slows both.
+const ratios = results.client.map((speed, i) => speed / results.api[i]);
+console.log(`ratio        ${median(ratios).toFixed(3)}, ${Math.min(...ratios).toFixed(3)} to ${Math.max(...ratios).toFixed(3)}`);
