@@ -7,9 +7,11 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { RuntimeProcess } from '../src/bridge/runtime-process.js';
+import { JsonRpcErrorCode } from '../src/bridge/serializers.js';
 import { loadConfig } from '../src/config/loader.js';
 import { Engine, EngineClientError } from '../src/index.js';
 import type { GeneratorChunk, GeneratorParams } from '../src/index.js';
+import rpcMethods from './contract/rpc-methods.json' with { type: 'json' };
 
 const binary = process.env['MLX_SERVING_TEST_BINARY'];
 const model = process.env['MLX_SERVING_TEST_MODEL'];
@@ -131,6 +133,11 @@ describe.skipIf(binary === undefined || model === undefined)('over the real runt
     ]);
     expect((await refused(engine.isDraftModelCompatible('m', 'none'))).code).toBe('ModelNotLoaded');
     expect(await engine.isDraftModelCompatible('m', 'm')).toMatchObject({ compatible: true });
+  });
+
+  it.each(rpcMethods.filter((method) => method !== 'shutdown'))('has %s', async (method) => {
+    const reply: unknown = await runner.transport!.request(method, {}).catch((error: unknown) => error);
+    expect(reply).not.toMatchObject({ code: JsonRpcErrorCode.MethodNotFound });
   });
 
   it('is told by the runtime what it is and how it is', async () => {
