@@ -60,7 +60,7 @@ struct EngineOptions {
   // Between two tokens of an answer; the engine then takes fewer rows and requests at once when steps take longer, and
   // more again when they do not. 0: no target.
   double latency_target_ms = 0;
-  // Called on the loading thread with a fraction in [0, 1] and what is being done.
+  // Called on loading threads, one at a time, with a fraction in [0, 1] that rises and what is being done.
   std::function<void(double fraction, const std::string& stage)> progress = {};
 };
 

@@ -219,12 +219,12 @@ Result<std::unique_ptr<HostedModel>> HostedModel::load(const std::string& model_
   const auto report = [&](double fraction, const char* stage) {
     if (options.progress) options.progress(fraction, stage);
   };
-  report(0.0, "weights");
+  report(0.5, "weights");
   MLXS_TRY(World world, make_world(model_dir, options));
   ModelInfo info = describe(world, model_dir);
   auto model = std::make_unique<LiveModel>(std::move(world), std::move(info), options, std::move(port));
   if (options.warm_up) {
-    report(0.5, "warm-up");
+    report(0.8, "warm-up");
     MLXS_CHECKED(model->warm_up());
   }
   report(1.0, "ready");

@@ -10,6 +10,7 @@
 #include "core/result.h"
 #include "engine/active_request.h"
 #include "engine/prepare.h"
+#include "engine/read_ahead.h"
 #include "text/dialects/dialects.h"
 
 namespace mlxserving::engine {
@@ -82,11 +83,16 @@ void describe_template(const std::optional<text::ChatTemplate>& chat_template, M
 
 }  // namespace
 
-// This thread reads the tokenizer while the engine thread reads the weights.
+// This thread reads the tokenizer while others bring the weights into memory and into the model.
 Result<std::unique_ptr<LiveEngine>> LiveEngine::load(std::shared_ptr<EngineThread> thread, const std::string& model_dir,
                                                      const EngineOptions& options) {
   auto port = std::make_shared<Port>(thread->bell());
-  auto weights = std::async(std::launch::async, [&] { return thread->load(model_dir, options, port); });
+  auto weights = std::async(std::launch::async, [&] {
+    read_ahead(model_dir, [&](double fraction) {
+      if (options.progress) options.progress(fraction / 2, "reading");
+    });
+    return thread->load(model_dir, options, port);
+  });
   Result<TextModel> text = load_text_model(model_dir);
   MLXS_TRY(ModelInfo info, weights.get());
   if (!text) {

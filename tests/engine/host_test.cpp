@@ -71,7 +71,7 @@ TEST_F(HostTest, callers_that_ask_at_once_share_one_load) {
   const auto host = Host::create();
   std::atomic<int> loads = 0;
   EngineOptions options = small();
-  options.progress = [&](double fraction, const std::string&) { loads += fraction == 0; };
+  options.progress = [&](double, const std::string& stage) { loads += stage == "weights"; };
   std::vector<std::future<std::shared_ptr<Engine>>> callers;
   for (int i = 0; i < 8; ++i) {
     callers.push_back(std::async(std::launch::async, [&] { return *host->load("m", model_.dir(), options); }));
