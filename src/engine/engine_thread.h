@@ -36,6 +36,7 @@ class EngineThread {
   void unload(Port& port);
 
   Pulse::Sign sign() const { return pulse_.read(); }
+  bool is_hanging() const { return watchdog_.is_hanging(); }
 
  private:
   using Job = std::function<void()>;

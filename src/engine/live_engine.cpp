@@ -119,7 +119,7 @@ Result<void> LiveEngine::check_open() const {
   if (port_->inbox.is_closed()) {
     return fail(ErrorCode::not_found, "model", "the model '{}' was unloaded", info_.name);
   }
-  if (sign.is_late()) return step_hangs(sign);
+  if (thread_->is_hanging()) return step_hangs(sign);
   const auto wait = port_->refuses_until.load() - Port::Clock::now();
   if (wait > Port::Clock::duration::zero()) {
     return fail(ErrorCode::internal, "", "{} takes no requests for another {:.1f} s: {}", info_.name,
@@ -198,7 +198,7 @@ Health LiveEngine::health() const {
   };
   if (sign.dead) return is(HealthState::dead, thread_died().message);
   if (port_->inbox.is_closed()) return is(HealthState::dead, "the model was unloaded");
-  if (sign.is_late()) return is(HealthState::stuck, step_hangs(sign).message);
+  if (thread_->is_hanging()) return is(HealthState::stuck, step_hangs(sign).message);
   const Report report = port_->board.read();
   if (!report.trouble.empty()) return is(HealthState::degraded, report.trouble);
   if (report.failed_at && Port::Clock::now() - *report.failed_at < kFailedLately) {

@@ -16,7 +16,6 @@ class Pulse {
     Duration age = {};      // since the last beat
     Duration allowed = {};  // how long what began then may take
     bool dead = false;
-    bool is_late() const { return age > allowed; }
   };
 
   // Something begins that may take this long.

@@ -7,7 +7,8 @@
 namespace mlxserving::engine {
 namespace {
 
-constexpr std::chrono::milliseconds kLook{250};  // within a second of a hang everybody knows
+constexpr std::chrono::milliseconds kLook{250};      // within a second of a hang everybody knows
+constexpr std::chrono::milliseconds kStopped{1000};  // no look takes that long to come unless nothing runs
 
 double ms(Pulse::Duration duration) { return std::chrono::duration<double, std::milli>(duration).count(); }
 
@@ -44,11 +45,21 @@ void Watchdog::fail_streams(const Error& error) {
 }
 
 void Watchdog::run() {
-  while (!stopping_) {
+  HangJudge judge;
+  for (auto last = Pulse::Clock::now(); !stopping_;) {
+    stop_.wait_until(last + kLook);
+    const auto now = Pulse::Clock::now();
     const Pulse::Sign sign = pulse_.read();
-    if (sign.is_late() && !sign.dead) fail_streams(step_hangs(sign));
-    stop_.wait_until(Doorbell::Clock::now() + kLook);
+    hanging_ = judge.look(sign, now - last) && !sign.dead;
+    if (hanging_) fail_streams(step_hangs(sign));
+    last = now;
   }
+}
+
+bool HangJudge::look(const Pulse::Sign& sign, Pulse::Duration slept) {
+  if (sign.age < excused_) excused_ = {};  // a new beat
+  if (slept > kStopped) excused_ = sign.age;
+  return sign.age - excused_ > sign.allowed;
 }
 
 }  // namespace mlxserving::engine

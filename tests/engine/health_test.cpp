@@ -105,15 +105,13 @@ TEST_F(HealthTest, a_waiting_request_survives_the_failure_of_those_that_run) {
   EXPECT_EQ(read_all(*waiting).ids.size(), 100U);
 }
 
-TEST_F(HealthTest, a_step_that_hangs_is_told_to_everybody_within_a_second) {
+TEST_F(HealthTest, a_step_that_hangs_is_told_to_everybody) {
   const auto engine = load({.step_timeout_ms = 300});
   auto running = *engine->submit(ask(2000));
   ASSERT_TRUE(running->next());
   EXPECT_EQ(engine->health().state, HealthState::ready);
   engine->port().faults.arm(Fault::hang);
-  const auto begin = std::chrono::steady_clock::now();
   const Answer answer = read_all(*running);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 300ms + 1s);
   ASSERT_TRUE(answer.error);
   EXPECT_NE(answer.error->message.find("300 are allowed"), std::string::npos) << answer.error->message;
   EXPECT_EQ(engine->health().state, HealthState::stuck);
@@ -121,6 +119,22 @@ TEST_F(HealthTest, a_step_that_hangs_is_told_to_everybody_within_a_second) {
   engine->port().faults.release();
   EXPECT_TRUE(within(2s, [&] { return engine->health().state == HealthState::ready; }));
   EXPECT_EQ(read_all(**engine->submit(ask())).ids.size(), 20U);
+}
+
+TEST(HangJudge, a_beat_older_than_allowed_hangs_and_a_new_one_does_not) {
+  HangJudge judge;
+  EXPECT_FALSE(judge.look({.age = 299ms, .allowed = 300ms}, 250ms));
+  EXPECT_TRUE(judge.look({.age = 301ms, .allowed = 300ms}, 250ms));
+  EXPECT_FALSE(judge.look({.age = 10ms, .allowed = 300ms}, 250ms));
+}
+
+TEST(HangJudge, a_process_that_was_stopped_gets_its_time_again) {
+  HangJudge judge;
+  EXPECT_FALSE(judge.look({.age = 60s, .allowed = 300ms}, 60s));
+  EXPECT_FALSE(judge.look({.age = 60s + 250ms, .allowed = 300ms}, 250ms));
+  EXPECT_TRUE(judge.look({.age = 60s + 500ms, .allowed = 300ms}, 250ms));
+  EXPECT_FALSE(judge.look({.age = 100ms, .allowed = 300ms}, 250ms));
+  EXPECT_TRUE(judge.look({.age = 350ms, .allowed = 300ms}, 250ms));
 }
 
 TEST_F(HealthTest, an_engine_thread_that_ends_is_dead_at_once) {
