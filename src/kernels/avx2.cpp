@@ -1,4 +1,5 @@
 // AVX2 with FMA, F16C and BMI2: eight floats a vector, sixteen registers.
+#include <cpuid.h>
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -113,7 +114,12 @@ struct V {
 
 #include "kernels/generic.inl"
 
-LinearKernels linear(const Matrix&, Numerics) { return {&kF32Kernel, &kF32Kernel}; }
+#include "kernels/avx2_integers.inl"
+
+LinearKernels linear(const Matrix& w, Numerics numerics) {
+  const LinearKernel* words = word_kernel_for(w, numerics);
+  return {words != nullptr ? words : &kF32Kernel, &kF32Kernel};
+}
 
 }  // namespace
 

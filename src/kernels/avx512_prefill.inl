@@ -114,18 +114,27 @@ void fill_scales(const Matrix& w, int64_t row, int rows, int64_t column, int64_t
   }
 }
 
-// Adds the dot products of four columns a step.
+// sum += Σ codes * x over the four bytes of each lane. As assembly: g++ 12 copies the sum before each intrinsic.
+[[gnu::always_inline]] inline void add_dot(__m512i& sum, __m512i codes, __m512i x) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(x));
+}
+
+// Adds the dot products of four columns a step; a group is a multiple of four steps.
 [[gnu::always_inline]] inline void add_steps(const uint8_t (*codes)[kPanelRows][4], const uint8_t* tokens, int steps,
                                              __m512i sums[kPanelTokens][2]) {
-  for (int step = 0; step < steps; ++step, tokens += kPanelTokens * 4) {
-    const __m512i low = _mm512_load_si512(codes[step][0]);
-    const __m512i high = _mm512_load_si512(codes[step][16]);
-    for (int t = 0; t < kPanelTokens; ++t) {
-      int32_t four;
-      __builtin_memcpy(&four, tokens + t * 4, 4);
-      const __m512i x = _mm512_set1_epi32(four);
-      sums[t][0] = _mm512_dpbusd_epi32(sums[t][0], low, x);
-      sums[t][1] = _mm512_dpbusd_epi32(sums[t][1], high, x);
+  constexpr int kUnrolled = 4;
+  for (int step = 0; step < steps; step += kUnrolled) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kUnrolled; ++i, ++codes, tokens += kPanelTokens * 4) {
+      const __m512i low = _mm512_load_si512(codes[0][0]);
+      const __m512i high = _mm512_load_si512(codes[0][16]);
+      for (int t = 0; t < kPanelTokens; ++t) {
+        int32_t four;
+        __builtin_memcpy(&four, tokens + t * 4, 4);
+        const __m512i x = _mm512_set1_epi32(four);
+        add_dot(sums[t][0], low, x);
+        add_dot(sums[t][1], high, x);
+      }
     }
   }
 }
@@ -145,14 +154,15 @@ template <bool kPair>
     }
     add_steps(panel.codes + step, tokens + steps * kPanelTokens * 4, steps, dots);
   }
-  for (int half = 0; half < 2; ++half) {
-    const __m512 scale = _mm512_load_ps(panel.scales[group] + half * 16);
-    const __m512 offset = _mm512_load_ps(panel.offsets[group] + half * 16);
-    for (int t = 0; t < kPanelTokens; ++t) {
+  for (int t = 0; t < kPanelTokens; ++t) {
+    const __m512 scale_x = _mm512_set1_ps(scales_x[t]);
+    const __m512 sum_x = _mm512_set1_ps(sums_x[t]);
+    for (int half = 0; half < 2; ++half) {
       float* to = sums + t * kPanelRows + half * 16;
-      const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(dots[t][half]), _mm512_set1_ps(scales_x[t]));
-      const __m512 sum = _mm512_fmadd_ps(scaled, scale, _mm512_load_ps(to));
-      _mm512_store_ps(to, _mm512_fmadd_ps(offset, _mm512_set1_ps(sums_x[t]), sum));
+      const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel.scales[group] + half * 16), scale_x);
+      const __m512 offset =
+          _mm512_fmadd_ps(_mm512_load_ps(panel.offsets[group] + half * 16), sum_x, _mm512_load_ps(to));
+      _mm512_store_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t][half]), scale, offset));
     }
   }
 }

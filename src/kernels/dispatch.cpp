@@ -57,12 +57,30 @@ bool has_amx() {
   return (d & kAmxBf16) != 0 && (d & kAmxTile) != 0 && may_use_tiles();
 }
 
+// AMD multiplies bf16 pairs at twice the rate of floats, Intel at half of it.
+bool gains_by_bf16_pairs() { return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd") != 0; }
+
+LinearKernels avx512_bf16_linear(const Matrix& w, Numerics numerics) {
+  LinearKernels kernels = kAvx512.linear(w, numerics);
+  const bool is_bf16 = w.packing == Packing::dense && w.type == Float::bf16;
+  if (is_bf16 && numerics != Numerics::exact) kernels.prefill = &kAvx512Bf16;
+  return kernels;
+}
+
 LinearKernels amx_linear(const Matrix& w, Numerics numerics) {
   LinearKernels kernels = kAvx512.linear(w, numerics);
   if (numerics != Numerics::exact) kernels.prefill = &kAmxBf16;
   return kernels;
 }
 // AVX-512 with another prefill. Made when first asked for: kAvx512 is another file's.
+const Kernels& avx512_kernels() {
+  static const Kernels kernels = [] {
+    Kernels k = kAvx512;
+    if (gains_by_bf16_pairs()) k.linear = avx512_bf16_linear;
+    return k;
+  }();
+  return kernels;
+}
 const Kernels& amx_kernels() {
   static const Kernels kernels = [] {
     Kernels k = kAvx512;
@@ -79,7 +97,7 @@ constexpr Candidate kCandidates[] = {
     {"scalar", []() -> const Kernels& { return kScalar; }, "nothing", [] { return true; }},
 #if MLXS_KERNELS_X86
     {"avx2", []() -> const Kernels& { return kAvx2; }, "AVX2, FMA, F16C and BMI2", has_avx2},
-    {"avx512", []() -> const Kernels& { return kAvx512; }, "AVX-512 F, BW, VL, DQ, VBMI and VNNI", has_avx512},
+    {"avx512", avx512_kernels, "AVX-512 F, BW, VL, DQ, VBMI and VNNI", has_avx512},
     {"amx", amx_kernels, "AMX tiles with BF16, the system's leave to use them, and AVX-512", has_amx},
 #endif
 };

@@ -3,6 +3,7 @@
 set(isa_options -ffp-contract=off -fno-math-errno -fno-trapping-math)
 set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/scalar.cpp" PROPERTIES COMPILE_OPTIONS "${isa_options}")
 set(x86_sources "${CMAKE_SOURCE_DIR}/src/kernels/avx2.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp"
+    "${CMAKE_SOURCE_DIR}/src/kernels/avx512_bf16.cpp"
     "${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/amx_model.cpp")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(mlxs_kernels PUBLIC MLXS_KERNELS_X86=1)
@@ -13,7 +14,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     COMPILE_OPTIONS "${isa_options};${avx2};-O3")
   set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx512};-O3")
-  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" PROPERTIES
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx512_bf16.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx512};-mavx512bf16;-O3")
   set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/amx_model.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx512};-O3")

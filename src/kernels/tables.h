@@ -10,6 +10,9 @@ extern const Kernels kScalar;
 extern const Kernels kAvx2;    // AVX2, FMA, F16C, BMI2
 extern const Kernels kAvx512;  // F, BW, VL, DQ, VBMI, VNNI
 
+// Prefill of dense bf16 weights; needs AVX-512 BF16 besides what kAvx512 needs.
+extern const LinearKernel kAvx512Bf16;
+
 // Prefill kernels for any matrix.
 extern const LinearKernel kAmxBf16;       // AMX tiles and BF16, besides what kAvx512 needs
 extern const LinearKernel kAmxModelBf16;  // the same without the tiles, for tests

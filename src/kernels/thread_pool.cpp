@@ -104,6 +104,7 @@ void ThreadPool::work_until_empty(uint64_t seen, int thread) {
 }
 
 void ThreadPool::work(int thread) {
+  const FlushTinyResults flush;
   uint64_t seen = 0;
   while (!stop_.load(std::memory_order_relaxed)) {
     seen = wait_for_run(seen);
