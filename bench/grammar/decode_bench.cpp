@@ -23,7 +23,9 @@ constexpr const char* kSchema = R"({"type": "array", "minItems": 500, "items": {
 double decode(Engine& engine, const Constraint& constraint, int rows, int tokens) {
   std::vector<std::unique_ptr<Stream>> streams;
   for (int row = 0; row < rows; ++row) {
-    GenerateRequest request{.prompt = TextPrompt{"List people as JSON."}, .constraint = constraint};
+    GenerateRequest request;
+    request.prompt = TextPrompt{"List people as JSON."};
+    request.constraint = constraint;
     request.sampling.seed = row;
     request.sampling.max_tokens = tokens;
     request.sampling.ignore_eos = true;

@@ -57,6 +57,7 @@ struct Bench {
   grammar::CompileOptions options;
   std::shared_ptr<const grammar::Vocabulary> vocabulary;
   std::vector<std::string> lines;
+  grammar::TokenBits text_tokens, closers;  // short tokens in which something may end
   bool checks = true;
   int walks = 0;
 
@@ -130,6 +131,25 @@ struct Bench {
     if ((accepted && matcher.is_complete()) != expected) ++violations.rollback;
   }
 
+  // One of the tokens that are in both sets, or nothing where none is.
+  static std::optional<grammar::TokenId> draw(const grammar::TokenBits& mask, const grammar::TokenBits& kind,
+                                              std::mt19937& random) {
+    size_t count = 0;
+    for (size_t i = 0; i < mask.size(); ++i) count += static_cast<size_t>(std::popcount(mask[i] & kind[i]));
+    if (count == 0) return std::nullopt;
+    size_t left = random() % count;
+    for (size_t i = 0;; ++i) {
+      uint64_t bits = mask[i] & kind[i];
+      const auto here = static_cast<size_t>(std::popcount(bits));
+      if (left >= here) {
+        left -= here;
+        continue;
+      }
+      for (; left > 0; --left) bits &= bits - 1;
+      return static_cast<grammar::TokenId>(i * 64 + static_cast<size_t>(std::countr_zero(bits)));
+    }
+  }
+
   // One text that the masks lead to, or nothing where it grew too long. After `tokens_wanted` tokens it hurries to
   // close.
   std::optional<std::string> walk(const std::shared_ptr<grammar::Grammar>& compiled, std::mt19937& random,
@@ -140,32 +160,20 @@ struct Bench {
     for (size_t step = 0; step < 400; ++step) {
       if (matcher.is_complete() && (matcher.must_end() || step >= tokens_wanted || random() % 4 == 0)) return text;
       matcher.fill_mask(mask);
-      std::vector<grammar::TokenId> allowed;
-      for (size_t word = 0; word < mask.size(); ++word) {
-        for (uint64_t bits = mask[word]; bits != 0; bits &= bits - 1)
-          allowed.push_back(static_cast<grammar::TokenId>(word * 64 + static_cast<size_t>(std::countr_zero(bits))));
-      }
-      std::erase_if(allowed, [&](grammar::TokenId token) { return !vocabulary->is_text(token); });
-      if (allowed.empty()) {
+      auto token = draw(mask, text_tokens, random);
+      if (!token) {
         ++violations.dead_end;
         return std::nullopt;
       }
-      grammar::TokenId token = allowed[random() % allowed.size()];
       // Closers are few among many tokens: draw them more often, and always when it is time.
       if (step >= tokens_wanted || random() % 3 == 0) {
-        std::vector<grammar::TokenId> closers;
-        for (const grammar::TokenId candidate : allowed) {
-          if (vocabulary->bytes(candidate).size() <= 3 &&
-              vocabulary->bytes(candidate).find_first_of("]}\":,") != std::string_view::npos)
-            closers.push_back(candidate);
-        }
-        if (!closers.empty()) token = closers[random() % closers.size()];
+        if (const auto closer = draw(mask, closers, random)) token = closer;
       }
-      if (!matcher.accept(token)) {
+      if (!matcher.accept(*token)) {
         ++violations.mask_ne_accept;
         return std::nullopt;
       }
-      text += vocabulary->bytes(token);
+      text += vocabulary->bytes(*token);
     }
     return std::nullopt;
   }
@@ -352,6 +360,15 @@ Result<void> load(Bench& bench, const std::string& path) {
   if (options.end_tokens.empty())
     return fail(ErrorCode::invalid_request, path, "{} names no end token that is known here", path);
   MLXS_TRY(bench.vocabulary, grammar::Vocabulary::create(tokens, options));
+  bench.text_tokens.resize(bench.vocabulary->mask_words());
+  bench.closers.resize(bench.vocabulary->mask_words());
+  for (grammar::TokenId id = 0; id < tokens.size(); ++id) {
+    if (!bench.vocabulary->is_text(id)) continue;
+    const uint64_t bit = uint64_t{1} << (id & 63);
+    bench.text_tokens[id >> 6] |= bit;
+    if (tokens[id].size() <= 3 && tokens[id].find_first_of("]}\":,") != std::string::npos)
+      bench.closers[id >> 6] |= bit;
+  }
   return {};
 }
 

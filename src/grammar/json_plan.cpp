@@ -9,6 +9,8 @@ namespace {
 
 using Kind = InPlace::Kind;
 
+constexpr uint32_t kDoubleDigits = 16;
+
 bool constrains_numbers(const Schema& schema) {
   if (schema.has_number) return true;
   return std::ranges::any_of(schema.enum_scalars, [](const Json& value) { return value.is_number(); });
@@ -23,7 +25,6 @@ JsonText::JsonText(RegexPool& pool) {
   // Numbers end: a model that likes digits must not write them for ever.
   const RegexId whole = pool.any_of({pool.literal("0"), pool.concat(nonzero, pool.repeat(digit, 0, 29))});
   const RegexId fraction = pool.concat(pool.literal("."), pool.repeat(digit, 1, 30));
-  const RegexId proper_fraction = pool.concat({pool.literal("."), pool.repeat(digit, 0, 29), nonzero});
   // With the digits above no number leaves the range of a double.
   const RegexId power = pool.any_of({pool.repeat(digit, 1, 2), pool.concat({pool.literal("1"), digit, digit})});
   const RegexId exponent =
@@ -33,7 +34,16 @@ JsonText::JsonText(RegexPool& pool) {
   string = pool.concat({pool.literal("\""), characters, pool.literal("\"")});
   integer = pool.concat(sign, whole);
   fixed_number = pool.concat(integer, pool.optional(fraction));
-  canonical_number = pool.concat(integer, pool.optional(proper_fraction));
+  // Whole numbers and others are told apart, by readers too that keep a number as a double: with at most 16 digits none
+  // that has a fraction is rounded to a whole one.
+  std::vector<RegexId> numbers{whole};
+  for (uint32_t digits = 1; digits < kDoubleDigits; ++digits) {
+    const RegexId before = digits == 1 ? pool.bytes(ByteSet::range('0', '9'))
+                                       : pool.concat(nonzero, pool.repeat(digit, digits - 1, digits - 1));
+    const RegexId after = pool.concat(pool.repeat(digit, 0, kDoubleDigits - digits - 1), nonzero);
+    numbers.push_back(pool.concat({before, pool.literal("."), after}));
+  }
+  canonical_number = pool.concat(sign, pool.any_of(std::move(numbers)));
   number = pool.concat(fixed_number, pool.optional(exponent));
 }
 
