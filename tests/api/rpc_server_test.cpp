@@ -220,5 +220,96 @@ TEST(RpcServer, a_load_that_cannot_be_ended_does_not_hold_the_end_up) {
   EXPECT_EQ(rpc.reply(end)["result"]["success"], true);
 }
 
+TEST(RpcMethods, the_table_is_the_contracts_and_each_row_names_messages_of_the_schema) {
+  std::set<std::string> names;
+  for (const Method& method : methods()) {
+    names.insert(method.name);
+    EXPECT_NE(schema::find_message(method.params), nullptr) << method.name;
+    EXPECT_TRUE(method.result == nullptr || schema::find_message(method.result) != nullptr) << method.name;
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"runtime/info",
+                                          "runtime/state",
+                                          "runtime/telemetry",
+                                          "shutdown",
+                                          "load_model",
+                                          "unload_model",
+                                          "generate",
+                                          "batch_generate",
+                                          "batch_generate_parallel",
+                                          "continuous_generate",
+                                          "get_batcher_metrics",
+                                          "get_batcher_health",
+                                          "get_week4_metrics",
+                                          "tokenize",
+                                          "check_draft",
+                                          "batch_tokenize",
+                                          "batch_check_draft",
+                                          "load_vision_model",
+                                          "generate_with_image",
+                                          "cancel",
+                                          "stream.ack"}));
+}
+
+TEST(RpcMethods, results_are_what_the_schema_says) {
+  config::RuntimeSettings settings;
+  settings.telemetry = true;
+  RpcFixture rpc(settings);
+  rpc.result("generate", generate_params("abc", "s"));
+  rpc.end_of("s");
+  EXPECT_EQ(rpc.result("runtime/state", Json::object())["loaded_models"][0]["type"], "text");
+  EXPECT_EQ(rpc.result("load_model", {{"model_id", "m2"}, {"local_path", "/"}})["dtype"], "unknown");
+  EXPECT_EQ(rpc.result("unload_model", {{"model_id", "m2"}})["success"], true);
+  EXPECT_EQ(rpc.result("unload_model", {{"model_id", "m2"}})["success"], true) << "also when it is not there";
+  rpc.result("tokenize", {{"model_id", "m"}, {"text", "abc"}});
+  EXPECT_EQ(rpc.result("batch_tokenize", {{"requests", {{{"model_id", "m"}, {"text", "a"}}, 7}}})["results"].size(),
+            2U);
+  const Json draft = rpc.result("check_draft", {{"primary_id", "m"}, {"draft_id", "m"}});
+  EXPECT_EQ(draft["details"]["performance_estimate"]["size_ratio"], "100.0%");
+  rpc.result("batch_check_draft", {{"requests", {{{"primary_id", "m"}, {"draft_id", "none"}}}}});
+  for (const char* method : {"get_batcher_metrics", "get_batcher_health", "get_week4_metrics"}) {
+    EXPECT_FALSE(rpc.result(method, {{"model_id", "m"}}).is_null()) << method;
+    EXPECT_EQ(rpc.error(method, {{"model_id", "none"}})["message"], "Model not loaded: none");
+  }
+  const Json told = rpc.result("runtime/telemetry", Json::object());
+  EXPECT_EQ(told["generation"]["total_tokens"], 3);
+  EXPECT_EQ(told["tokenization"]["calls"], 1);
+  EXPECT_EQ(rpc.result("continuous_generate", generate_params("abc", "c")), nullptr);
+}
+
+TEST(RpcMethods, what_this_version_cannot_do_is_refused_with_a_reason) {
+  RpcFixture rpc;
+  EXPECT_EQ(rpc.error("load_vision_model", {{"model_id", "m"}})["code"], -32001);
+  const Json image = {{"model_id", "m"}, {"prompt", "x"}, {"image", "aGk="}};
+  EXPECT_EQ(rpc.error("generate_with_image", image)["code"], -32002);
+  Json guided = generate_params("abc", "s");
+  guided["guidance"] = {{"mode", "json_schema"}, {"schema", {{"type", "object"}}}};
+  EXPECT_EQ(rpc.error("generate", guided)["code"], -32004) << "these engines have no constraints";
+  guided["guidance"] = {{"mode", "yaml"}, {"schema", "x"}};
+  EXPECT_TRUE(rpc.error("generate", guided)["message"].get<std::string>().starts_with(
+      "Guidance error for m: Unsupported guidance mode: yaml"));
+  guided["guidance"] = {{"mode", "regex"}, {"schema", std::string(40'000, 'x')}};
+  EXPECT_EQ(rpc.error("generate", guided)["message"],
+            "Guidance error for m: Schema too large (40002 bytes, max 32768)");
+}
+
+TEST(RpcMethods, a_model_is_found_by_directory_or_refused_with_the_reason) {
+  config::RuntimeSettings settings;
+  settings.trusted_model_directories = std::vector<std::string>{"/usr"};
+  RpcFixture rpc(settings);
+  const auto reason = [&](const Json& params) { return rpc.error("load_model", params)["message"].get<std::string>(); };
+  EXPECT_EQ(reason({{"model_id", "a"}, {"local_path", "/nowhere"}}),
+            "Failed to load model a: Local path does not exist: /nowhere");
+  EXPECT_EQ(reason({{"model_id", "a"}, {"local_path", "relative"}}),
+            "Failed to load model a: Path must be absolute: relative");
+  EXPECT_EQ(reason({{"model_id", "a"}, {"local_path", "/etc/passwd"}}),
+            "Failed to load model a: Local path is not a directory: /etc/passwd");
+  EXPECT_EQ(reason({{"model_id", "a"}, {"local_path", "/etc"}}),
+            "Failed to load model a: Path traversal detected: /etc is not within trusted directories: [/usr]");
+  EXPECT_EQ(reason({{"model_id", "a"}, {"local_path", "/usr/../etc"}}),
+            "Path contains potentially unsafe sequences (.. or ~): /usr/../etc");
+  EXPECT_TRUE(reason({{"model_id", "org/none"}}).starts_with("Failed to load model org/none: Model path not found"));
+  EXPECT_TRUE(rpc.result("load_model", {{"model_id", "m3"}, {"local_path", "/usr/lib"}}).contains("state"));
+}
+
 }  // namespace
 }  // namespace mlxserving::api
