@@ -79,7 +79,7 @@ def run(name, base):
     if name == "schemathesis":
         checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
         return subprocess.run([tools / "schemathesis", "run", f"{base}/openapi.json", "--checks", checks, "--phases", "examples,coverage,fuzzing",
-                               "--max-examples", "60", "--seed", "7", "--exclude-path", "/v1/models/unload"], timeout=1800).returncode
+                               "--max-examples", "60", "--seed", "7", "--exclude-path", "/v1/models/unload"], timeout=1800, cwd=BUILD).returncode
     script = textwrap.dedent(OPENAI if name == "openai" else LITELLM)
     return subprocess.run([tools / "python", "-c", script, base], timeout=300).returncode
 
