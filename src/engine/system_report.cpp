@@ -7,7 +7,7 @@
 
 #include <fstream>
 
-#include "engine/memory.h"
+#include "core/machine.h"
 #include "kernels/dispatch.h"
 #include "kernels/thread_pool.h"
 

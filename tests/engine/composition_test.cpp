@@ -98,7 +98,7 @@ std::vector<int32_t> random_prompt(int32_t tokens, uint32_t seed) {
 GenerateRequest neighbour(uint32_t seed) {
   GenerateRequest request{.prompt = TokenPrompt{random_prompt(600, 1000 + seed)}, .priority = Priority::high};
   request.sampling.seed = seed;
-  request.sampling.max_tokens = 100;
+  request.sampling.max_tokens = 220;
   request.sampling.ignore_eos = true;
   return request;
 }
@@ -139,18 +139,22 @@ class CompositionMatrix : public testing::Test {
     return read_all(**engine->submit(request_with(features)));
   }
 
-  // Pages for three contexts of 1024 tokens, which five sequences outgrow; or for all.
-  static EngineOptions tight(bool sliding) {
+  // Full pages for four neighbours and the request as they begin, and six more: soon they outgrow them. Sliding layers
+  // have two rings of ten pages, which is enough.
+  static EngineOptions tight(const Features& features) {
+    const int64_t prompt_pages = std::get<TokenPrompt>(request_with(features).prompt).ids.size() / 32 + 1;
+    const int64_t full_pages = 4 * 19 + prompt_pages + 6;
+    const bool slides = has(features, Feature::sliding_window);
     return {.threads = 2,
             .context_tokens_max = 1024,
-            .kv_bytes = sliding ? 3 * (32 + 11) * 2048 : 3 * 32 * 4096,
+            .kv_bytes = slides ? (full_pages + 20) * 2048 : full_pages * 4096,
             .warm_up = false};
   }
 
   Read under_load(const Features& features) const {
     const bool preempts = has(features, Feature::preemption);
-    const auto engine = load(model(features), preempts ? tight(has(features, Feature::sliding_window))
-                                                       : EngineOptions{.threads = 2, .warm_up = false});
+    const auto engine =
+        load(model(features), preempts ? tight(features) : EngineOptions{.threads = 2, .warm_up = false});
     if (has(features, Feature::prefix_hit)) {
       GenerateRequest before = request_with({});
       before.prompt = request_with(features).prompt;
@@ -191,7 +195,7 @@ class CompositionMatrix : public testing::Test {
   }
 
   test::TinyModel full_;
-  test::TinyModel sliding_{{.sliding_window = 48, .full_layer = true}};
+  test::TinyModel sliding_{{.sliding_window = 16, .full_layer = true}};
 };
 
 TEST_F(CompositionMatrix, every_pair_of_features_gives_the_bits_of_the_request_alone) {
