@@ -155,15 +155,15 @@ class CompositionMatrix : public testing::Test {
     const bool preempts = has(features, Feature::preemption);
     const auto engine =
         load(model(features), preempts ? tight(features) : EngineOptions{.threads = 2, .warm_up = false});
+    std::vector<std::unique_ptr<Stream>> others;
+    for (uint32_t i = 0; i < 4; ++i) others.push_back(*engine->submit(neighbour(i)));
+    for (const auto& other : others) EXPECT_TRUE(other->next());
     if (has(features, Feature::prefix_hit)) {
       GenerateRequest before = request_with({});
       before.prompt = request_with(features).prompt;
       before.sampling.max_tokens = 1;
       read_all(**engine->submit(before));
     }
-    std::vector<std::unique_ptr<Stream>> others;
-    for (uint32_t i = 0; i < 4; ++i) others.push_back(*engine->submit(neighbour(i)));
-    for (const auto& other : others) EXPECT_TRUE(other->next());
     const auto stream = *engine->submit(request_with(features));
     if (has(features, Feature::neighbour_cancelled)) {
       others.pop_back();  // dropped: cancelled
