@@ -1,5 +1,4 @@
 // AVX2 with FMA, F16C and BMI2: eight floats a vector, sixteen registers.
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -114,12 +113,7 @@ struct V {
 
 #include "kernels/generic.inl"
 
-#include "kernels/avx2_integers.inl"
-
-LinearKernels linear(const Matrix& w, Numerics numerics) {
-  const LinearKernel* words = word_kernel_for(w, numerics);
-  return {words != nullptr ? words : &kF32Kernel, &kF32Kernel};
-}
+LinearKernels linear(const Matrix&, Numerics) { return {&kF32Kernel, &kF32Kernel}; }
 
 }  // namespace
 
