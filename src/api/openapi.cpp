@@ -30,9 +30,10 @@ Json error_schema() {
 Json operation(const Route& route) {
   Json operation = {{"summary", route.doc}, {"responses", Json::object()}};
   Json& responses = operation["responses"];
-  const bool is_text = std::string_view(route.path) == "/metrics";
-  if (is_text) {
-    responses["200"] = {{"description", "OK"}, {"content", {{"text/plain", {{"schema", {{"type", "string"}}}}}}}};
+  const std::string_view path = route.path;
+  const char* text = path == "/metrics" ? "text/plain" : path == "/" ? "text/html" : nullptr;
+  if (text != nullptr) {
+    responses["200"] = {{"description", "OK"}, {"content", {{text, {{"schema", {{"type", "string"}}}}}}}};
   } else {
     responses["200"] = response("OK", {{"type", "object"}});
     if (route.message != nullptr) {
@@ -54,7 +55,6 @@ Json operation(const Route& route) {
         {"required", true},
         {"content", {{"application/json", {{"schema", {{"$ref", std::string(kSchemas) + route.message}}}}}}}};
   }
-  const std::string_view path = route.path;
   if (const size_t brace = path.find('{'); brace != std::string_view::npos) {
     operation["parameters"] = Json::array({{{"name", std::string(path.substr(brace + 1, path.size() - brace - 2))},
                                             {"in", "path"},
@@ -84,11 +84,21 @@ Json make_document() {
           {"security", Json::array({{{"key", Json::array()}}, Json::object()})}};
 }
 
+// The ids that `model` may be are this server's.
+void name_models(const ModelShelf& shelf, Json& document) {
+  Json ids = Json::array();
+  for (const KnownModel& model : shelf.known()) ids.push_back(model.id);
+  for (Json& schema : document["components"]["schemas"]) {
+    if (schema["properties"].contains("model")) schema["properties"]["model"]["enum"] = ids;
+  }
+}
+
 }  // namespace
 
-net::HttpReply get_openapi(ServerState&, net::HttpRequest&) {
-  static const std::string document = to_text(make_document());
-  return net::HttpResponse{.body = document};
+net::HttpReply get_openapi(ServerState& state, net::HttpRequest&) {
+  Json document = make_document();
+  name_models(state.shelf, document);
+  return net::HttpResponse{.body = to_text(document)};
 }
 
 }  // namespace mlxserving::api

@@ -23,7 +23,9 @@ TEST(HttpReference, the_document_is_what_the_tables_say) {
 
 TEST(Routes, every_body_has_its_table) {
   for (const Route& route : routes()) {
-    if (route.message != nullptr) EXPECT_NO_THROW(schema::http_message(route.message)) << route.path;
+    if (route.message != nullptr) {
+      EXPECT_NO_THROW(schema::http_message(route.message)) << route.path;
+    }
     EXPECT_GT(std::string(route.doc).size(), 5U);
   }
 }
