@@ -49,6 +49,9 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
   common.sampling.logprobs = logprobs.has_value() || format.best_of > format.n;
   common.answers = format.best_of;
   if (reader.has("stream_options")) {
+    if (!plan.streamed) {
+      return fail(ErrorCode::invalid_request, "stream_options", "stream_options is allowed only with stream true");
+    }
     format.common.include_usage = reader.inside("stream_options").maybe<bool>("include_usage").value_or(false);
   }
   const std::vector<Prompt> prompts = read_prompts(reader.json("prompt"));

@@ -37,7 +37,7 @@ Json operation(const Route& route) {
   } else {
     responses["200"] = response("OK", {{"type", "object"}});
     if (route.message != nullptr) {
-      responses["200"]["content"]["text/event-stream"] = {{"schema", {{"type", "string"}}}};
+      responses["200"]["content"]["text/event-stream"] = {{"schema", {{"type", "object"}}}};  // of an event
     }
   }
   const Json error = {{"$ref", std::string(kSchemas) + "Error"}};
