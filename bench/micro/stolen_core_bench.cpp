@@ -33,8 +33,8 @@ class Thief {
       break;
     }
     sched_setaffinity(0, sizeof one, &one);
-    for (volatile unsigned spins = 0;; spins = spins + 1) {
-    }
+    volatile unsigned spins = 0;
+    for (;;) spins = spins + 1;
   }
   Thief(const Thief&) = delete;
   Thief& operator=(const Thief&) = delete;
