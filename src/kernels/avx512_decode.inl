@@ -160,7 +160,7 @@ template <typename Codes, bool kPair, int kSpan, typename Walk, int kRows, int k
     for (int t = 0; t < kTokens; ++t) sums[r][t] = scratch.sum(t, row + r);
   }
   const float* scales = scratch.scales_of(0, row);
-  const auto unit = [&](const __mmask64* masks) [[gnu::always_inline]] {
+  const auto unit = [&](const __mmask64* masks) __attribute__((always_inline)) {
     __m512i high[kRows][kTokens];
     __m512i low[kRows][kTokens];
     for (int r = 0; r < kRows; ++r) {

@@ -127,7 +127,7 @@ class RpcFixture {
   std::condition_variable changed_;
   std::vector<Json> lines_;
   size_t replies_ = 0;
-  int last_id_ = 0;
+  int last_id_ = 1000;  // apart from the ids that tests write themselves
   std::optional<RpcServer> server_;
   bool clean_ = false;
   std::thread thread_;
