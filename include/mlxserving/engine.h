@@ -30,7 +30,7 @@ enum class Numerics {
 enum class Weights {
   automatic,  // copy on AMD, map elsewhere
   map,        // in the mapped file: ready at once, shared with other processes
-  copy,       // copied once to memory on 2 MiB pages: as much memory again, 5 to 30 % faster on AMD
+  copy,       // copied once to memory on 2 MiB pages: as much memory again, faster on AMD
 };
 
 // How keys and values are kept.

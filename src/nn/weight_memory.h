@@ -15,7 +15,8 @@
 namespace mlxserving::nn {
 
 // map: ready at once, shared with other processes, pages of the file system's size. copy: as much memory again while
-// loading, but large pages and aligned rows: faster on AMD by 5 to 30 % (Intel: equal). automatic: copy on AMD.
+// loading, but large pages and aligned rows: SmolLM2 decodes 18 % faster on Zen 5 (Intel: equal). automatic: copy on
+// AMD.
 enum class WeightPlacement : uint8_t { map, copy, automatic };
 
 std::string_view to_string(WeightPlacement placement);  // "map", "copy", "auto"
