@@ -154,10 +154,11 @@ describe.skipIf(binary === undefined || model === undefined)('over the real runt
     engine.once('model:invalidated', invalidated);
     const stream = engine.createGenerator(params({ maxTokens: 4096, ignoreEos: true }));
     await stream.next();
+    const before = runner.pid!;
+    process.kill(before, 'SIGSTOP'); // so that it cannot answer in time
     const pending = refused(
       runner.transport!.request('generate', { model_id: 'm', prompt: 'x', streaming: true }),
     );
-    const before = runner.pid!;
     process.kill(before, 'SIGKILL');
     expect((await pending).code).toBe('TransportError');
     const chunks: GeneratorChunk[] = [];

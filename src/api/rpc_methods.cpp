@@ -36,7 +36,7 @@ constexpr Method kMethods[] = {
 };
 
 // Abilities that are no method of their own.
-constexpr const char* kAbilities[] = {"stream_credit"};
+constexpr const char* kAbilities[] = {"guidance", "stream_credit"};
 
 }  // namespace
 
