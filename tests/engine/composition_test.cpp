@@ -11,6 +11,7 @@
 #include "engine/live_engine.h"
 #include "engine/tiny_model.h"
 #include "mlxserving/engine.h"
+#include "nn/kv_view.h"
 
 namespace mlxserving {
 namespace {
@@ -27,11 +28,14 @@ enum class Feature {
   preemption,
   long_prompt,
   sliding_window,
+  kv_int8,
+  constraint,
 };
 constexpr Feature kFeatures[] = {
-    Feature::greedy,       Feature::seed,        Feature::logprobs,      Feature::penalties,
-    Feature::stop_strings, Feature::answers,     Feature::prefix_hit,    Feature::neighbour_cancelled,
-    Feature::preemption,   Feature::long_prompt, Feature::sliding_window};
+    Feature::greedy,       Feature::seed,        Feature::logprobs,       Feature::penalties,
+    Feature::stop_strings, Feature::answers,     Feature::prefix_hit,     Feature::neighbour_cancelled,
+    Feature::preemption,   Feature::long_prompt, Feature::sliding_window, Feature::kv_int8,
+    Feature::constraint};
 
 const char* name(Feature feature) {
   switch (feature) {
@@ -46,6 +50,8 @@ const char* name(Feature feature) {
     case Feature::preemption: return "preemption";
     case Feature::long_prompt: return "long prompt";
     case Feature::sliding_window: return "sliding window";
+    case Feature::kv_int8: return "KV in 8 bits";
+    case Feature::constraint: return "constraint";
   }
   return "";
 }
@@ -119,6 +125,7 @@ GenerateRequest request_with(const Features& features) {
     sampling.dry_multiplier = 0.5;
   }
   if (has(features, Feature::stop_strings)) sampling.stop = {"e", "\n\n"};
+  if (has(features, Feature::constraint)) request.constraint = RegexConstraint{"[a-m ]{60,80}"};
   if (has(features, Feature::answers)) request.answers = 3;
   return request;
 }
@@ -134,8 +141,17 @@ class CompositionMatrix : public testing::Test {
     return std::move(*engine);
   }
 
+  static EngineOptions roomy(const Features& features) {
+    EngineOptions options{.threads = 2, .warm_up = false};
+    if (has(features, Feature::kv_int8)) options.kv_type = KvCacheType::int8;
+    return options;
+  }
+
   Read alone(const Features& features) const {
-    const auto engine = load(model(features), {.threads = 1, .prefix_cache = false, .warm_up = false});
+    EngineOptions options = roomy(features);
+    options.threads = 1;
+    options.prefix_cache = false;
+    const auto engine = load(model(features), options);
     return read_all(**engine->submit(request_with(features)));
   }
 
@@ -144,17 +160,19 @@ class CompositionMatrix : public testing::Test {
   static EngineOptions tight(const Features& features) {
     const int64_t prompt_pages = std::get<TokenPrompt>(request_with(features).prompt).ids.size() / 32 + 1;
     const int64_t full_pages = 4 * 19 + prompt_pages + 6;
-    const bool slides = has(features, Feature::sliding_window);
-    return {.threads = 2,
-            .context_tokens_max = 1024,
-            .kv_bytes = slides ? (full_pages + 20) * 2048 : full_pages * 4096,
-            .warm_up = false};
+    const bool is_int8 = has(features, Feature::kv_int8);
+    const int64_t layer_page =
+        32 * nn::kv_token_bytes({.kv_heads = 2, .head_dim = 8}, is_int8 ? nn::KvType::int8 : nn::KvType::bf16);
+    EngineOptions options = roomy(features);
+    options.context_tokens_max = 1024;
+    options.kv_bytes =
+        has(features, Feature::sliding_window) ? (full_pages + 20) * layer_page : full_pages * 2 * layer_page;
+    return options;
   }
 
   Read under_load(const Features& features) const {
     const bool preempts = has(features, Feature::preemption);
-    const auto engine =
-        load(model(features), preempts ? tight(features) : EngineOptions{.threads = 2, .warm_up = false});
+    const auto engine = load(model(features), preempts ? tight(features) : roomy(features));
     std::vector<std::unique_ptr<Stream>> others;
     for (uint32_t i = 0; i < 4; ++i) others.push_back(*engine->submit(neighbour(i)));
     for (const auto& other : others) EXPECT_TRUE(other->next());
