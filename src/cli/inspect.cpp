@@ -23,6 +23,7 @@ struct Arguments {
   std::string path;
   bool json = false;
   bool tensors = false;
+  bool kernels = false;
 };
 
 // What a model needs besides its weights. A sliding layer keeps its window, however long the text.
@@ -44,7 +45,21 @@ Json memory_json(const models::ModelSurvey& survey) {
           {"kv_bytes_context", kv_bytes(survey.kv_layout, context)}};
 }
 
-Json to_json(const hub::Inspection& inspection, const std::optional<models::ModelSurvey>& survey, bool tensors) {
+Json kernels_json(const models::ModelSurvey& survey) {
+  Json matrices = Json::array();
+  for (const auto& m : survey.matrices) {
+    matrices.push_back({{"name", m.name},
+                        {"shape", {m.rows, m.columns}},
+                        {"layout", m.layout},
+                        {"isa", m.isa},
+                        {"decode", m.decode},
+                        {"prefill", m.prefill}});
+  }
+  return matrices;
+}
+
+Json to_json(const hub::Inspection& inspection, const std::optional<models::ModelSurvey>& survey,
+             const Arguments& arguments) {
   Json packings = Json::object();
   for (const auto& [name, total] : inspection.packings) {
     packings[name] = {{"tensors", total.tensors}, {"elements", total.elements}, {"bytes", total.bytes}};
@@ -57,8 +72,9 @@ Json to_json(const hub::Inspection& inspection, const std::optional<models::Mode
                {"packings", packings}};
   if (survey) json["memory"] = memory_json(*survey);
   if (!inspection.metadata.is_null()) json["metadata"] = inspection.metadata;
+  if (survey && arguments.kernels) json["kernels"] = kernels_json(*survey);
   json["problems"] = inspection.problems;
-  if (!tensors) return json;
+  if (!arguments.tensors) return json;
   json["tensors"] = Json::array();
   for (const hub::InspectedTensor& tensor : inspection.tensors) {
     json["tensors"].push_back(
@@ -91,6 +107,21 @@ void print_tensors(const hub::Inspection& inspection) {
   }
 }
 
+// Which kernel multiplies by each matrix on this CPU.
+void print_kernels(const models::ModelSurvey& survey) {
+  size_t width = 0;
+  size_t decode_width = 0;
+  for (const auto& m : survey.matrices) {
+    width = std::max(width, m.name.size());
+    decode_width = std::max(decode_width, m.decode.size());
+  }
+  for (const auto& m : survey.matrices) {
+    std::printf("%-*s  %-16s %-20s %s: decode %-*s  prefill %s\n", static_cast<int>(width), m.name.c_str(),
+                format::to_string({m.rows, m.columns}).c_str(), m.layout.c_str(), m.isa.c_str(),
+                static_cast<int>(decode_width), m.decode.c_str(), m.prefill.c_str());
+  }
+}
+
 // A value of metadata on one line: templates are long.
 std::string one_line(const Json& value) {
   constexpr size_t kWidth = 90;
@@ -101,7 +132,8 @@ std::string one_line(const Json& value) {
   return text.substr(0, end) + "...";
 }
 
-void print(const hub::Inspection& inspection, const std::optional<models::ModelSurvey>& survey, bool tensors) {
+void print(const hub::Inspection& inspection, const std::optional<models::ModelSurvey>& survey,
+           const Arguments& arguments) {
   std::printf("kind          %s\n", inspection.kind.c_str());
   if (!inspection.architecture.empty()) std::printf("architecture  %s\n", inspection.architecture.c_str());
   std::printf("parameters    %s in %zu tensors, %s in %zu file%s\n", in_words(inspection.parameters, "").c_str(),
@@ -117,7 +149,8 @@ void print(const hub::Inspection& inspection, const std::optional<models::ModelS
   for (const auto& [key, value] : inspection.metadata.items()) {
     std::printf("  %-40s %s\n", key.c_str(), one_line(value).c_str());
   }
-  if (tensors) print_tensors(inspection);
+  if (arguments.tensors) print_tensors(inspection);
+  if (survey && arguments.kernels) print_kernels(*survey);
   for (const std::string& problem : inspection.problems) std::printf("problem       %s\n", problem.c_str());
 }
 
@@ -134,9 +167,9 @@ Result<int> run(const Arguments& arguments) {
     }
   }
   if (arguments.json) {
-    std::printf("%s\n", to_text(to_json(inspection, survey, arguments.tensors)).c_str());
+    std::printf("%s\n", to_text(to_json(inspection, survey, arguments)).c_str());
   } else {
-    print(inspection, survey, arguments.tensors);
+    print(inspection, survey, arguments);
   }
   return inspection.problems.empty() ? kExitOk : kExitFailed;
 }
@@ -148,6 +181,8 @@ Runner declare_inspect(CLI::App& command) {
   command.add_option("path", arguments->path, "a model directory, a .gguf or a .safetensors file")->required();
   command.add_flag("--json", arguments->json, "print everything as one JSON object");
   command.add_flag("--tensors", arguments->tensors, "list every tensor");
+  command.add_flag("--kernels", arguments->kernels,
+                   "list the kernel that multiplies by each matrix on this CPU, for decode rows and for prefill");
   command.footer("Exit code 1 when something is wrong with the model: each problem is printed.");
   return [arguments] { return run(*arguments); };
 }

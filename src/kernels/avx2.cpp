@@ -1,4 +1,5 @@
-// AVX2 with FMA, F16C and BMI2: eight floats a vector, sixteen registers.
+// AVX2 with FMA, F16C and BMI2: eight floats a vector, sixteen registers. With and without the dot products of
+// AVX-VNNI.
 #include <immintrin.h>
 
 #include "kernels/kernels.h"
@@ -113,10 +114,17 @@ struct V {
 
 #include "kernels/generic.inl"
 
-LinearKernels linear(const Matrix&, Numerics) { return {&kF32Kernel, &kF32Kernel}; }
+#include "kernels/avx2_integers.inl"
+
+template <bool kVnni>
+LinearKernels linear(const Matrix& w, Numerics numerics) {
+  const LinearKernel* words = word_kernel_for<kVnni>(w, numerics);
+  return {words != nullptr ? words : &kF32Kernel, &kF32Kernel};
+}
 
 }  // namespace
 
-extern const Kernels kAvx2 = generic_table("avx2", linear);
+extern const Kernels kAvx2 = generic_table("avx2", linear<false>);
+extern const Kernels kAvxVnni = generic_table("avxvnni", linear<true>);
 
 }  // namespace mlxserving::kernels

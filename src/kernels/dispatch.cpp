@@ -29,6 +29,15 @@ bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
          __builtin_cpu_supports("bmi2");
 }
+// CPUID leaf 7.1, EAX bit 4: g++ 12 has no name for it.
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnniBit = 1U << 4U;
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnniBit) != 0;
+}
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
@@ -97,6 +106,7 @@ constexpr Candidate kCandidates[] = {
     {"scalar", []() -> const Kernels& { return kScalar; }, "nothing", [] { return true; }},
 #if MLXS_KERNELS_X86
     {"avx2", []() -> const Kernels& { return kAvx2; }, "AVX2, FMA, F16C and BMI2", has_avx2},
+    {"avxvnni", []() -> const Kernels& { return kAvxVnni; }, "AVX-VNNI and AVX2", has_avx_vnni},
     {"avx512", avx512_kernels, "AVX-512 F, BW, VL, DQ, VBMI and VNNI", has_avx512},
     {"amx", amx_kernels, "AMX tiles with BF16, the system's leave to use them, and AVX-512", has_amx},
 #endif

@@ -7,8 +7,9 @@ namespace mlxserving::kernels {
 
 extern const Kernels kScalar;
 #if MLXS_KERNELS_X86
-extern const Kernels kAvx2;    // AVX2, FMA, F16C, BMI2
-extern const Kernels kAvx512;  // F, BW, VL, DQ, VBMI, VNNI
+extern const Kernels kAvx2;     // AVX2, FMA, F16C, BMI2
+extern const Kernels kAvxVnni;  // AVX-VNNI besides
+extern const Kernels kAvx512;   // F, BW, VL, DQ, VBMI, VNNI
 
 // Prefill of dense bf16 weights; needs AVX-512 BF16 besides what kAvx512 needs.
 extern const LinearKernel kAvx512Bf16;

@@ -242,6 +242,12 @@ class CpuOps final : public Ops {
 
 }  // namespace
 
+Result<KernelChoice> choose_kernels_for(const LinearTensors& tensors, kernels::Numerics numerics) {
+  MLXS_TRY(const kernels::Kernels* table, kernels::choose_kernels_from_environment());
+  const kernels::LinearKernels chosen = table->linear(matrix_of(tensors), numerics);
+  return KernelChoice{table->isa, chosen.decode->name, chosen.prefill->name};
+}
+
 Result<std::unique_ptr<Ops>> make_cpu_ops(const CpuOptions& options) {
   if (options.threads < 0 || options.threads > kernels::kThreadsMax) {
     return fail(ErrorCode::invalid_request, "threads",

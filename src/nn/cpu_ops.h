@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "kernels/kernels.h"
 #include "mlxserving/error.h"
@@ -16,6 +17,15 @@ struct CpuOptions {
   WeightPlacement weights = WeightPlacement::automatic;
   const kernels::Kernels* kernels = nullptr;  // null: what MLXS_FORCE_ISA names, or the best of this CPU
 };
+
+// The kernels that a matrix gets on this CPU, for reports.
+struct KernelChoice {
+  std::string isa;
+  std::string decode;
+  std::string prefill;
+};
+// Errors: those of MLXS_FORCE_ISA.
+Result<KernelChoice> choose_kernels_for(const LinearTensors& tensors, kernels::Numerics numerics);
 
 // Uses the calling thread's default CPU stream: call from the thread that will evaluate. The ops may be destroyed while
 // arrays built by them still wait for evaluation. Errors: invalid_request for options out of range or an instruction

@@ -34,6 +34,8 @@ std::vector<float> floats_of(const format::Tensor& tensor, const kernels::Kernel
   return floats;
 }
 
+}  // namespace
+
 kernels::Matrix matrix_of(const LinearTensors& tensors) {
   check(tensors.weight.shape.size() == 2, "a linear weight has two dimensions");
   kernels::Matrix m{.rows = tensors.weight.shape[0], .columns = tensors.weight.shape[1]};
@@ -54,8 +56,6 @@ kernels::Matrix matrix_of(const LinearTensors& tensors) {
   m.type = float_of(tensors.scales->dtype);
   return m;
 }
-
-}  // namespace
 
 CpuLinear::CpuLinear(const LinearTensors& tensors, WeightMemory& memory, const kernels::Kernels& kernels,
                      kernels::Numerics numerics)

@@ -10,6 +10,10 @@
 
 namespace mlxserving::nn {
 
+// What the kernels see of a linear layer's tensors, without the places of their bytes. Throws BrokenInvariant where
+// they contradict each other.
+kernels::Matrix matrix_of(const LinearTensors& tensors);
+
 class CpuLinear final : public LinearWeights {
  public:
   CpuLinear(const LinearTensors& tensors, WeightMemory& memory, const kernels::Kernels& kernels,

@@ -28,10 +28,11 @@ namespace {
 
 const VocabOps& chosen_vocab_ops() {
   const VocabOpsList list = runnable_vocab_ops();
-  const char* forced =
-      std::getenv("MLXS_FORCE_ISA");  // NOLINT(concurrency-mt-unsafe): read once, under a static's lock
-  for (size_t i = 0; forced != nullptr && i < list.count; ++i) {
-    if (std::string_view(forced) == list.ops[i]->isa) return *list.ops[i];
+  const char* value = std::getenv("MLXS_FORCE_ISA");  // NOLINT(concurrency-mt-unsafe): read once, under a static's lock
+  const std::string_view forced = value == nullptr ? "" : value;
+  const std::string_view isa = forced == "avxvnni" ? "avx2" : forced;  // its dot products are the kernels' alone
+  for (size_t i = 0; i < list.count; ++i) {
+    if (isa == list.ops[i]->isa) return *list.ops[i];
   }
   return *list.ops[list.count - 1];
 }

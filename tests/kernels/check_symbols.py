@@ -10,7 +10,7 @@ for path in sys.argv[1:]:
         continue
     for line in subprocess.run(["nm", "-C", path], check=True, capture_output=True, text=True).stdout.splitlines():
         kind, name = line[17:18], line[19:]
-        table = re.fullmatch(r"mlxserving::kernels::k(Scalar|Avx2|Avx512|Avx512Bf16|AmxBf16|AmxModelBf16)", name)
+        table = re.fullmatch(r"mlxserving::kernels::k(Scalar|Avx2|AvxVnni|Avx512|Avx512Bf16|AmxBf16|AmxModelBf16)", name)
         if kind in "WVuvw" or (kind.isupper() and kind != "U" and not table):
             faults.append(f"{path}: {kind} {name}")
 print("\n".join(faults) or "kernel files export their tables only")

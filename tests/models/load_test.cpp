@@ -9,6 +9,7 @@
 
 #include "models/model.h"
 #include "models/replay.h"
+#include "models/survey.h"
 #include "models/tiny_model.h"
 #include "nn/mlx_ops.h"
 
@@ -65,6 +66,27 @@ TEST_F(LoadModel, packed_layers_load_by_their_scales) {
   const auto loaded = load_model(model.write(), *ops_);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_TRUE(replay(*loaded, *ops_, std::vector<int32_t>{1, 2, 3}));
+}
+
+TEST_F(LoadModel, survey_names_the_kernels_of_every_matrix) {
+  TinyModel model = tiny_model("llama");
+  pack_4_by_32(model, "model.layers.1.mlp.up_proj");
+  model.config["quantization"] = {{"group_size", 32}, {"bits", 4}};
+  const auto survey = survey_model(model.write());
+  ASSERT_TRUE(survey) << survey.error().message;
+  size_t packed = 0;
+  for (const auto& matrix : survey->matrices) {
+    EXPECT_FALSE(matrix.decode.empty() || matrix.prefill.empty()) << matrix.name;
+    const auto tensor = model.tensors.find(matrix.name);
+    if (tensor != model.tensors.end() && tensor->second.dtype == "F32") {
+      EXPECT_EQ(matrix.layout, "F32") << matrix.name;
+      EXPECT_EQ(matrix.columns, tensor->second.shape[1]) << matrix.name;
+    } else if (matrix.name == "model.layers.1.mlp.up_proj.weight") {
+      EXPECT_EQ(matrix.layout, "affine 4 bits by 32");
+      ++packed;
+    }
+  }
+  EXPECT_EQ(packed, 1U);
 }
 
 TEST_F(LoadModel, fused_rows_come_apart_in_the_order_of_the_checkpoint) {

@@ -222,6 +222,29 @@ TEST(CpuOps, instruction_sets_agree) {
   }
 }
 
+TEST(CpuOps, copied_weights_give_the_bits_of_mapped_ones) {
+  const Step step = step_of({{0, 0, tokens(1, 45), RowRole::prefill}});
+  const Model mapped({.threads = 2, .weights = WeightPlacement::map});
+  const Model copied({.threads = 2, .weights = WeightPlacement::copy});
+  EXPECT_EQ(values(mapped.logits(step)), values(copied.logits(step)));
+}
+
+TEST(WeightMemory, copies_to_cache_lines_and_maps_in_place) {
+  kernels::ThreadPool pool(2);
+  std::mt19937 random(1);
+  const format::Tensor small = floats(random, {3}, 1.0F);
+  const format::Tensor large = floats(random, {700, 1000}, 1.0F);  // several slices
+  WeightMemory mapping(WeightPlacement::map, pool);
+  EXPECT_EQ(mapping.keep(large).data, reinterpret_cast<const uint8_t*>(large.bytes.data()));
+  WeightMemory copying(WeightPlacement::copy, pool);
+  for (const auto* tensor : {&small, &large, &small}) {
+    const KeptBytes kept = copying.keep(*tensor);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(kept.data) % 64, 0U);
+    EXPECT_NE(kept.data, reinterpret_cast<const uint8_t*>(tensor->bytes.data()));
+    EXPECT_EQ(std::memcmp(kept.data, tensor->bytes.data(), tensor->bytes.size()), 0);
+  }
+}
+
 TEST(CpuOps, selected_rows_are_copies_of_the_input) {
   const Model model({.threads = 1});
   const Step step = step_of({{0, 0, {3, 1, 2}, RowRole::prefill}});
