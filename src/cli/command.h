@@ -29,6 +29,7 @@ Runner declare_generate(CLI::App& command);
 Runner declare_logits(CLI::App& command);
 Runner declare_bench(CLI::App& command);
 Runner declare_config(CLI::App& command);
+Runner declare_perplexity(CLI::App& command);
 Runner declare_runtime(CLI::App& command);
 Runner declare_doctor(CLI::App& command);
 Runner declare_schema(CLI::App& command);

@@ -26,6 +26,7 @@ constexpr Row kCommands[] = {
     {"inspect", "Show what a model is, what it needs, and what is wrong with it", declare_inspect},
     {"bench", "Measure prefill, decoding and the share of memory bandwidth reached", declare_bench},
     {"doctor", "Describe this machine and test its kernels", declare_doctor},
+    {"perplexity", "Measure how well a model predicts a text", declare_perplexity},
     {"tokenize", "Show the tokens of a text", declare_tokenize},
     {"template", "Render a chat template", declare_template},
     {"logits", "Show the logits a model gives for token ids", declare_logits},
