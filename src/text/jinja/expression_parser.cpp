@@ -182,8 +182,8 @@ ExprPtr ExpressionParser::parse_integer_literal(const Token& token) const {
   const char mark = static_cast<char>(digits.size() > 1 ? digits[1] | 0x20 : 0);
   const int base = mark == 'x' ? 16 : mark == 'o' ? 8 : mark == 'b' ? 2 : 10;
   if (base != 10) digits.remove_prefix(2);
-  if (digits.size() > limits_.integer_bits_max / 4) {
-    fail(token.line, fmt::format("an integer must have at most {} bits", limits_.integer_bits_max));
+  if (digits.size() > limits().integer_bits_max / 4) {
+    fail(token.line, fmt::format("an integer must have at most {} bits", limits().integer_bits_max));
   }
   return std::make_unique<Constant>(token.line, Value::integer(BigInteger::from_digits(digits, base)));
 }

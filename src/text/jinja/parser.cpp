@@ -101,12 +101,10 @@ class Parser : ExpressionParser {
 
   StmtPtr parse_for() {
     auto node = std::make_unique<For>(next().line);
-    const size_t target_begin = at_;
+    const size_t target_begin = position();
     node->target = parse_assign_target(false, true);
-    const size_t target_end = at_;
-    at_ = target_begin;
+    return_to(target_begin);  // the loop's test has a tree of its own
     node->test_target = parse_assign_target(false, true);
-    at_ = target_end;
     expect_name("in");
     node->iterable = parse_tuple(false, "recursive");
     if (skip_name("if")) node->test = parse_expression();

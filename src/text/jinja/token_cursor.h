@@ -34,9 +34,12 @@ class TokenCursor {
     int levels_ = 1;
   };
 
+  const Limits& limits() const { return limits_; }
   const Token& current() const { return tokens_[at_]; }
   const Token& look() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
   Token next();
+  size_t position() const { return at_; }
+  void return_to(size_t position) { at_ = position; }
   bool is_op(std::string_view op) const { return current().is_op(op); }
   bool is_name(std::string_view name) const { return current().is_name(name); }
   bool skip_op(std::string_view op);
