@@ -166,8 +166,7 @@ void dequantize_codes(const Matrix& w, int64_t row, int64_t column, int64_t coun
     const __mmask64 mask = left >= 64 ? ~0ULL : (1ULL << static_cast<unsigned>(left)) - 1;
     constexpr __mmask64 kThere = kBits == 8 ? ~0ULL : (1ULL << static_cast<unsigned>(8 * kBits % 64)) - 1;
     prefetch_next_block(w, packed + at);
-    __m512i codes;
-    OrderedCodes<kBits>::planes(packed + at, mask & kThere, &codes);
+    const __m512i codes = OrderedCodes<kBits>::load(packed + at, mask & kThere);
     for (int64_t half = 0; half < 2 && k + half * kStep < count; ++half, out += kBlockRows * 64) {
       const int64_t group = (k + half * kStep) >> group_shift;
       const __m512i words = words_of(codes, static_cast<int>(half));

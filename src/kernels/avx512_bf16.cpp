@@ -36,21 +36,19 @@ struct PairPanel {
   alignas(64) uint32_t pairs[kPieceColumns / 2][kPanelRows];
 };
 
-void fill_pairs(const Matrix& w, int64_t row, int rows, int64_t column, int64_t columns, PairPanel& panel) {
+void fill_pairs(const Matrix& w, const Piece& piece, int64_t to_next, PairPanel& panel) {
   const int64_t row_bytes = w.row_bytes();
-  const bool is_last = column + columns == w.columns;
-  const int64_t next = is_last ? kPanelRows * row_bytes - column * 2 : columns * 2;
-  for (int64_t k = 0; k < columns; k += 32) {
-    const int64_t left = columns - k;
+  for (int64_t k = 0; k < piece.columns; k += 32) {
+    const int64_t left = piece.columns - k;
     const auto mask = static_cast<__mmask32>(left < 32 ? (1U << static_cast<unsigned>(left)) - 1U : ~0U);
     for (int half = 0; half < 2; ++half) {
       __m512i of_row[16];
       __m512i of_step[16];
-      const uint8_t* p = w.weight + (row + half * 16) * row_bytes + (column + k) * 2;
+      const uint8_t* p = w.weight + (piece.row + half * 16) * row_bytes + (piece.column + k) * 2;
       for (int r = 0; r < 16; ++r, p += row_bytes) {
         of_row[r] = _mm512_setzero_si512();
-        if (half * 16 + r >= rows) continue;
-        _mm_prefetch(reinterpret_cast<const char*>(p) + next, _MM_HINT_T1);
+        if (half * 16 + r >= piece.rows) continue;
+        _mm_prefetch(reinterpret_cast<const char*>(p) + to_next, _MM_HINT_T1);
         of_row[r] = _mm512_maskz_loadu_epi16(mask, p);
       }
       transpose(of_row, of_step);
@@ -93,11 +91,11 @@ int64_t scratch_bytes(const Matrix&) { return kSumBytes + static_cast<int64_t>(s
 void multiply_pairs(const Matrix& w, Rows x, const uint8_t* prepared, int64_t begin, int64_t end, MutableRows y,
                     uint8_t* scratch) {
   auto& panel = *reinterpret_cast<PairPanel*>(scratch + kSumBytes);
-  const auto fill = [&](int64_t row, int rows, int64_t column, int64_t columns) {
-    fill_pairs(w, row, rows, column, columns, panel);
+  const auto fill = [&](const Piece& piece, const Piece& next) {
+    fill_pairs(w, piece, bytes_between(w, piece, next), panel);
   };
-  const auto add = [&](const uint8_t* block, int64_t column, int64_t columns, float* sums) {
-    add_pairs(panel, block + column / 2 * kPairBytes, columns, sums);
+  const auto add = [&](const uint8_t* block, const Piece& piece, float* sums) {
+    add_pairs(panel, block + piece.column / 2 * kPairBytes, piece.columns, sums);
   };
   multiply_panels(w, x, prepared, token_block_bytes(w), kPieceColumns, begin, end, y, reinterpret_cast<float*>(scratch),
                   fill, add);

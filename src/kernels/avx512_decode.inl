@@ -172,7 +172,7 @@ template <typename Codes, bool kPair, int kSpan, typename Walk, int kRows, int k
         const uint8_t* p = weights + r * layout.row_bytes + span * Codes::kBytes;
         _mm_prefetch(reinterpret_cast<const char*>(p) + Walk::kPrefetchBytes, Walk::kHint);
         __m512i planes[Codes::kPlanes];
-        Codes::planes(p, mask, planes);
+        Codes::split(Codes::load(p, mask), planes);
         for (int t = 0; t < kTokens; ++t) {
           const uint8_t* x = tokens + t * layout.token_bytes + span * kBlockBytes;
           for (int plane = 0; plane < Codes::kPlanes; ++plane, x += kPair ? 128 : 64) {

@@ -1,11 +1,13 @@
 // What the prefill kernels without tiles share: sixteen-by-sixteen transposition, blocks of 32 weight rows by 8 tokens,
-// and sums of a chunk of tokens that wait in memory between pieces of columns.
+// and sums of some panels and a chunk of tokens that wait in memory between pieces of columns.
 #pragma once
 
 constexpr int kPanelRows = 32;   // two vectors
 constexpr int kPanelTokens = 8;  // times two vectors of sums: sixteen registers, which g++ 12 keeps
-constexpr int kChunkTokens = 128;
-constexpr int64_t kSumBytes = int64_t{kChunkTokens} * kPanelRows * 4;
+// A chunk's piece of columns and its sums stay in the second-level cache while panels pass by.
+constexpr int kChunkTokens = 256;
+constexpr int64_t kHeldPanels = 4;
+constexpr int64_t kSumBytes = kHeldPanels * kChunkTokens * kPanelRows * 4;
 
 // out[i] = 32-bit lane i of each of in[0..16).
 inline void transpose(const __m512i* in, __m512i* out) {
@@ -50,24 +52,67 @@ inline void write_sums(const float* sums, const Matrix& w, int64_t row, int rows
   }
 }
 
-// Walks chunks of tokens, blocks of weight rows and pieces of `piece_columns` columns. fill(row, rows, column, columns)
-// makes a panel of weights; add(prepared, column, columns, sums) adds its products with a block of tokens.
+// Some columns of a panel's weight rows.
+struct Piece {
+  int64_t row;
+  int rows;
+  int64_t column;
+  int64_t columns;
+};
+
+// Bytes from where a piece's rows begin to where those of the next one do.
+inline int64_t bytes_between(const Matrix& w, const Piece& piece, const Piece& next) {
+  const int bits = w.packing == Packing::dense ? 8 * bytes_of(w.type) : w.bits;
+  return (next.row - piece.row) * w.row_bytes() + (next.column - piece.column) * bits / 8;
+}
+
+// The pieces of weight rows [begin, end), at most kHeldPanels panels of them: all panels of the first columns, then all
+// of the next. Past the last one come the rows at `end`.
+struct Pieces {
+  int64_t begin;
+  int64_t end;
+  int64_t columns;
+  int64_t piece_columns;
+
+  int64_t panels() const { return (end - begin + kPanelRows - 1) / kPanelRows; }
+  int64_t count() const { return panels() * ((columns + piece_columns - 1) / piece_columns); }
+  Piece at(int64_t i) const {
+    if (i == count()) return {end, 0, 0, 0};
+    const int64_t row = begin + i % panels() * kPanelRows;
+    const int64_t column = i / panels() * piece_columns;
+    return {row, static_cast<int>(end - row < kPanelRows ? end - row : kPanelRows), column,
+            columns - column < piece_columns ? columns - column : piece_columns};
+  }
+};
+
+// Walks chunks of tokens, some panels of weight rows at a time, and their pieces of `piece_columns` columns.
+// fill(piece, next) makes a panel of weights and may fetch for the next; add(prepared, piece, sums) adds its products
+// with a block of tokens.
 template <typename Fill, typename Add>
 void multiply_panels(const Matrix& w, Rows x, const uint8_t* prepared, int64_t block_bytes, int64_t piece_columns,
                      int64_t begin, int64_t end, MutableRows y, float* sums, Fill fill, Add add) {
+  const auto add_chunk = [&](const Piece& piece, int token, int tokens, float* of_panel) {
+    const bool is_first = piece.column == 0;
+    const bool is_last = piece.column + piece.columns == w.columns;
+    for (int t = 0; t < tokens; t += kPanelTokens) {
+      float* block = of_panel + t * kPanelRows;
+      if (is_first) __builtin_memset(block, 0, kPanelTokens * kPanelRows * 4);
+      add(prepared + (token + t) / kPanelTokens * block_bytes, piece, block);
+      if (!is_last) continue;
+      const int there = tokens - t < kPanelTokens ? tokens - t : kPanelTokens;
+      write_sums(block, w, piece.row, piece.rows, there, {y.data + (token + t) * y.stride, y.stride});
+    }
+  };
   for (int token = 0; token < x.count; token += kChunkTokens) {
     const int tokens = x.count - token < kChunkTokens ? x.count - token : kChunkTokens;
-    for (int64_t row = begin; row < end; row += kPanelRows) {
-      const int rows = static_cast<int>(end - row < kPanelRows ? end - row : kPanelRows);
-      __builtin_memset(sums, 0, static_cast<size_t>(kSumBytes));
-      for (int64_t column = 0; column < w.columns; column += piece_columns) {
-        const int64_t columns = w.columns - column < piece_columns ? w.columns - column : piece_columns;
-        fill(row, rows, column, columns);
-        for (int t = 0; t < tokens; t += kPanelTokens) {
-          add(prepared + (token + t) / kPanelTokens * block_bytes, column, columns, sums + t * kPanelRows);
-        }
+    for (int64_t row = begin; row < end; row += kHeldPanels * kPanelRows) {
+      const int64_t held_end = end - row < kHeldPanels * kPanelRows ? end : row + kHeldPanels * kPanelRows;
+      const Pieces pieces{row, held_end, w.columns, piece_columns};
+      for (int64_t i = 0; i < pieces.count(); ++i) {
+        const Piece piece = pieces.at(i);
+        fill(piece, pieces.at(i + 1));
+        add_chunk(piece, token, tokens, sums + (piece.row - row) * kChunkTokens);
       }
-      write_sums(sums, w, row, rows, tokens, {y.data + token * y.stride, y.stride});
     }
   }
 }

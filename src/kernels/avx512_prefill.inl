@@ -21,11 +21,27 @@ struct TokenBlock {
   static int64_t bytes(const Matrix& w) { return rounded_up(sums_at(w) + w.groups() * kPanelTokens * 4, 64); }
 };
 
-template <bool kPair>
+// Sixteen codes in the order in which split makes four-column steps of them: of each kPlanes words, plane by plane.
+template <int kPlanes>
+inline __m128i in_step_order(__m128i codes) {
+  if constexpr (kPlanes == 1) return codes;
+  alignas(16) static constexpr auto kOrder = [] {
+    struct Table {
+      uint8_t index[16];
+    } t{};
+    constexpr int kUnit = 4 * kPlanes;
+    for (int i = 0; i < 16; ++i) {
+      t.index[i] = static_cast<uint8_t>(i / kUnit * kUnit + i % 4 * kPlanes + i % kUnit / 4);
+    }
+    return t;
+  }();
+  return _mm_shuffle_epi8(codes, _mm_load_si128(reinterpret_cast<const __m128i*>(kOrder.index)));
+}
+
+template <int kPlanes, bool kPair>
 void prepare_token_block(const Matrix& w, Rows x, uint8_t* prepared) {
   using Block = TokenBlock<kPair>;
-  __builtin_memset(prepared, 0, static_cast<size_t>(Block::bytes(w)));
-  const int steps = w.group_size / 4;
+  if (x.count < kPanelTokens) __builtin_memset(prepared, 0, static_cast<size_t>(Block::bytes(w)));
   auto* scales = reinterpret_cast<float*>(prepared + Block::scales_at(w));
   auto* sums = reinterpret_cast<float*>(prepared + Block::sums_at(w));
   for (int t = 0; t < x.count; ++t) {
@@ -36,8 +52,11 @@ void prepare_token_block(const Matrix& w, Rows x, uint8_t* prepared) {
                             sums + at);
       uint8_t* to = prepared + g * w.group_size * Block::kColumnBytes + t * 4;
       for (int half = 0; half < (kPair ? 2 : 1); ++half) {
-        for (int step = 0; step < steps; ++step, to += kPanelTokens * 4) {
-          __builtin_memcpy(to, codes[half] + step * 4, 4);
+        for (int k = 0; k < w.group_size; k += 16) {
+          alignas(16) int32_t steps[4];
+          const __m128i natural = _mm_load_si128(reinterpret_cast<const __m128i*>(codes[half] + k));
+          _mm_store_si128(reinterpret_cast<__m128i*>(steps), in_step_order<kPlanes>(natural));
+          for (int i = 0; i < 4; ++i, to += kPanelTokens * 4) __builtin_memcpy(to, &steps[i], 4);
         }
       }
     }
@@ -51,47 +70,40 @@ struct CodePanel {
   alignas(64) float offsets[kPieceGroupsMax][kPanelRows];
 };
 
-// 64 codes in their order, one a byte, of which `left` columns are there.
+// Transposed as they are in the file, then split: a 32-bit word of each of sixteen rows makes kPlanes steps.
 template <typename Codes>
-inline __m512i ordered_codes(const uint8_t* p, int64_t left) {
-  constexpr __mmask64 kWhole = ~0ULL >> (64U - static_cast<unsigned>(Codes::kBytes));
-  const int64_t bytes = left * Codes::kBytes / 64;
-  const __mmask64 mask = left >= 64 ? kWhole : ~0ULL >> (64U - static_cast<unsigned>(bytes));
-  __m512i codes;
-  Codes::planes(p, mask, &codes);
-  return codes;
-}
-
-template <typename Codes>
-void fill_codes(const Matrix& w, int64_t row, int rows, int64_t column, int64_t columns, CodePanel& panel) {
+void fill_codes(const Matrix& w, const Piece& piece, int64_t to_next, CodePanel& panel) {
   const int64_t row_bytes = w.row_bytes();
-  const bool is_last = column + columns == w.columns;
-  const int64_t next = is_last ? kPanelRows * row_bytes - column * w.bits / 8 : columns * w.bits / 8;
-  for (int64_t k = 0; k < columns; k += 64) {
+  for (int64_t k = 0; k < piece.columns; k += kBlockCodes<Codes>) {
+    const int64_t left = piece.columns - k;
+    const int64_t there = left < kBlockCodes<Codes> ? left : kBlockCodes<Codes>;
+    const __mmask64 mask = ~0ULL >> (64U - static_cast<unsigned>(there * w.bits / 8));
     for (int half = 0; half < 2; ++half) {
       __m512i of_row[16];
-      __m512i of_step[16];
-      const uint8_t* p = w.weight + (row + half * 16) * row_bytes + (column + k) * w.bits / 8;
+      __m512i of_word[16];
+      const uint8_t* p = w.weight + (piece.row + half * 16) * row_bytes + (piece.column + k) * w.bits / 8;
       for (int r = 0; r < 16; ++r, p += row_bytes) {
-        if (half * 16 + r >= rows) {
+        if (half * 16 + r >= piece.rows) {
           of_row[r] = _mm512_setzero_si512();
           continue;
         }
-        _mm_prefetch(reinterpret_cast<const char*>(p) + next, _MM_HINT_T1);
-        of_row[r] = ordered_codes<Codes>(p, columns - k);
+        _mm_prefetch(reinterpret_cast<const char*>(p) + to_next, _MM_HINT_T1);
+        of_row[r] = Codes::load(p, mask);
       }
-      transpose(of_row, of_step);
-      const int steps = static_cast<int>(columns - k < 64 ? (columns - k) / 4 : 16);
-      for (int step = 0; step < steps; ++step) {
-        _mm512_store_si512(panel.codes[k / 4 + step][half * 16], of_step[step]);
+      transpose(of_row, of_word);
+      auto* step = panel.codes + k / 4;
+      for (int word = 0; word < there / (4 * Codes::kPlanes); ++word, step += Codes::kPlanes) {
+        __m512i planes[Codes::kPlanes];
+        Codes::split(of_word[word], planes);
+        for (int i = 0; i < Codes::kPlanes; ++i) _mm512_store_si512(step[i][half * 16], planes[i]);
       }
     }
   }
 }
 
-void fill_scales(const Matrix& w, int64_t row, int rows, int64_t column, int64_t columns, CodePanel& panel) {
-  const int64_t first = column / w.group_size;
-  const int64_t count = columns / w.group_size;
+void fill_scales(const Matrix& w, const Piece& piece, CodePanel& panel) {
+  const int64_t first = piece.column / w.group_size;
+  const int64_t count = piece.columns / w.group_size;
   for (int64_t g = 0; g < count; g += 16) {
     const __mmask16 mask = rows_mask(static_cast<int>(count - g));
     for (int half = 0; half < 2; ++half) {
@@ -99,8 +111,8 @@ void fill_scales(const Matrix& w, int64_t row, int rows, int64_t column, int64_t
       __m512i offsets[16];
       for (int r = 0; r < 16; ++r) {
         scales[r] = offsets[r] = _mm512_setzero_si512();
-        if (half * 16 + r >= rows) continue;
-        const GroupScales of_row = load_group_scales(w, (row + half * 16 + r) * w.groups() + first + g, mask);
+        if (half * 16 + r >= piece.rows) continue;
+        const GroupScales of_row = load_group_scales(w, (piece.row + half * 16 + r) * w.groups() + first + g, mask);
         scales[r] = _mm512_castps_si512(of_row.scale);
         offsets[r] = _mm512_castps_si512(of_row.offset);
       }
@@ -126,6 +138,7 @@ void fill_scales(const Matrix& w, int64_t row, int rows, int64_t column, int64_t
   for (int step = 0; step < steps; step += kUnrolled) {
 #pragma GCC unroll 4
     for (int i = 0; i < kUnrolled; ++i, ++codes, tokens += kPanelTokens * 4) {
+      if (i % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(tokens) + 1024, _MM_HINT_T0);  // a line is two steps
       const __m512i low = _mm512_load_si512(codes[0][0]);
       const __m512i high = _mm512_load_si512(codes[0][16]);
       for (int t = 0; t < kPanelTokens; ++t) {
@@ -174,16 +187,16 @@ void multiply_code_panels(const Matrix& w, Rows x, const uint8_t* prepared, int6
                           uint8_t* scratch) {
   using Block = TokenBlock<kPair>;
   auto& panel = *reinterpret_cast<CodePanel*>(scratch + kSumBytes);
-  const auto fill = [&](int64_t row, int rows, int64_t column, int64_t columns) {
-    fill_codes<Codes>(w, row, rows, column, columns, panel);
-    fill_scales(w, row, rows, column, columns, panel);
+  const auto fill = [&](const Piece& piece, const Piece& next) {
+    fill_codes<Codes>(w, piece, bytes_between(w, piece, next), panel);
+    fill_scales(w, piece, panel);
   };
   const int steps = w.group_size / 4;
-  const auto add = [&](const uint8_t* block, int64_t column, int64_t columns, float* sums) {
-    const int64_t first = column / w.group_size;
+  const auto add = [&](const uint8_t* block, const Piece& piece, float* sums) {
+    const int64_t first = piece.column / w.group_size;
     const auto* scales_x = reinterpret_cast<const float*>(block + Block::scales_at(w));
     const auto* sums_x = reinterpret_cast<const float*>(block + Block::sums_at(w));
-    for (int64_t g = 0; g < columns / w.group_size; ++g) {
+    for (int64_t g = 0; g < piece.columns / w.group_size; ++g) {
       const int64_t at = (first + g) * kPanelTokens;
       add_group<kPair>(panel, g * steps, g, steps, block + (first + g) * w.group_size * Block::kColumnBytes,
                        scales_x + at, sums_x + at, sums);
@@ -197,7 +210,7 @@ template <typename Codes, bool kPair>
 constexpr LinearKernel kPanelKernel = {.name = kPair ? "vnni 15-bit panels" : "vnni 8-bit panels",
                                        .row_block = kPanelTokens,
                                        .prepared_bytes = TokenBlock<kPair>::bytes,
-                                       .prepare = prepare_token_block<kPair>,
+                                       .prepare = prepare_token_block<Codes::kPlanes, kPair>,
                                        .scratch_bytes = panel_scratch_bytes,
                                        .multiply = multiply_code_panels<Codes, kPair>};
 
@@ -209,12 +222,12 @@ const LinearKernel* panel_kernel(Numerics numerics) {
 // Null where integers do not help: dense weights, fp8 codes, exact numerics.
 const LinearKernel* panel_kernel_for(const Matrix& w, Numerics numerics) {
   if (numerics == Numerics::exact) return nullptr;
-  if (w.packing == Packing::mxfp4 || w.packing == Packing::nvfp4) return panel_kernel<OrderedE2m1>(numerics);
+  if (w.packing == Packing::mxfp4 || w.packing == Packing::nvfp4) return panel_kernel<CodesE2m1>(numerics);
   if (w.packing != Packing::affine) return nullptr;
   switch (w.bits) {
-    case 2: return panel_kernel<OrderedCodes<2>>(numerics);
+    case 2: return panel_kernel<Codes2>(numerics);
     case 3: return panel_kernel<OrderedCodes<3>>(numerics);
-    case 4: return panel_kernel<OrderedCodes<4>>(numerics);
+    case 4: return panel_kernel<Codes4>(numerics);
     case 5: return panel_kernel<OrderedCodes<5>>(numerics);
     case 6: return panel_kernel<OrderedCodes<6>>(numerics);
     default: return panel_kernel<Codes8>(numerics);
