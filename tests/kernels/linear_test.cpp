@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -230,6 +231,42 @@ TEST(Linear, products_of_one_x_are_as_if_made_one_by_one) {
     EXPECT_EQ(together[0], product(pool, a, products[0].kernel, x, 3));
     EXPECT_EQ(together[1], product(pool, b, products[1].kernel, x, 3));
     EXPECT_EQ(together[2], product(pool, c, products[2].kernel, x, 3));
+  }
+}
+
+// Experts with no rows, with one and with many; a row may choose an expert twice.
+TEST(Linear, experts_give_each_row_the_bits_of_a_loop_over_rows) {
+  constexpr int kExperts = 5;
+  constexpr int kChoices = 3;
+  constexpr int kRows = 21;
+  ThreadPool pool(3);
+  for (const auto* kernels : runnable_kernels()) {
+    std::vector<std::unique_ptr<RandomMatrix>> matrices;
+    for (uint32_t e = 0; e < kExperts; ++e) {
+      matrices.push_back(std::make_unique<RandomMatrix>(Format{Packing::affine, Float::bf16, 4, 64}, 70, 192, e));
+    }
+    Random random(6);
+    const auto x = normal_floats(random, kRows * 192);
+    std::vector<int32_t> chosen;
+    for (int i = 0; i < kRows * kChoices; ++i) chosen.push_back(i == 0 ? 4 : static_cast<int32_t>(random() % 3));
+    for (const bool prefill : {false, true}) {
+      const auto kernel_of = [&](const Matrix& w) {
+        const LinearKernels chosen_kernels = kernels->linear(w, Numerics::standard);
+        return prefill ? chosen_kernels.prefill : chosen_kernels.decode;
+      };
+      std::vector<Expert> experts;
+      for (const auto& w : matrices) experts.push_back({&w->matrix, kernel_of(w->matrix)});
+      std::vector<float> y(chosen.size() * 70);
+      Workspace workspace;
+      multiply_experts(pool, workspace, {x.data(), 192, kRows}, chosen, experts, {y.data(), 70});
+      for (size_t i = 0; i < chosen.size(); ++i) {
+        const RandomMatrix& w = *matrices[static_cast<size_t>(chosen[i])];
+        const auto begin = x.begin() + static_cast<std::ptrdiff_t>(i) / kChoices * 192;
+        const auto want = product(pool, w, kernel_of(w.matrix), std::vector<float>(begin, begin + 192), 1);
+        ASSERT_TRUE(std::equal(want.begin(), want.end(), y.begin() + static_cast<std::ptrdiff_t>(i) * 70))
+            << kernels->isa << " choice " << i;
+      }
+    }
   }
 }
 
