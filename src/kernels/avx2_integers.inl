@@ -4,7 +4,7 @@
 // the groups' scales fits them. The formula is that of avx512_decode.inl.
 #pragma once
 
-#include "kernels/generic_weights.inl"
+#include "kernels/generic_integers.inl"
 
 struct Words2 {
   static constexpr int kBits = 2;
@@ -78,7 +78,6 @@ struct WordRow {
   static int64_t bytes(const Matrix& w) { return (sums_at(w) + groups(w) * 4 + 63) / 64 * 64; }
 };
 
-// Anything not finite makes the scale NaN.
 template <typename Words>
 void prepare_words(const Matrix& w, Rows x, uint8_t* prepared) {
   using Row = WordRow<Words>;
@@ -87,29 +86,15 @@ void prepare_words(const Matrix& w, Rows x, uint8_t* prepared) {
   auto* scales = reinterpret_cast<float*>(prepared + Row::scales_at(w));
   auto* sums = reinterpret_cast<float*>(prepared + Row::sums_at(w));
   for (int64_t g = 0; g < w.groups(); ++g) {
-    const float* from = x.data + g * w.group_size;
-    V::F largest = V::set(0);
-    V::F poison = V::set(0);
-    for (int i = 0; i < w.group_size; i += V::kWidth) {
-      const V::F v = V::load(from + i);
-      largest = V::max(_mm256_andnot_ps(V::set(-0.0F), v), largest);
-      poison = V::fma(v, V::set(0), poison);
+    int16_t q[kGroupMax];
+    const GroupOf15 group = quantize_15(x.data + g * w.group_size, w.group_size, q);
+    for (int i = 0; i < w.group_size; ++i) {
+      const int64_t k = g * w.group_size + i;
+      const int64_t in_block = k % kBlock<Words>;
+      words[k - in_block + in_block % Words::kPlanes * 16 + in_block / Words::kPlanes] = q[i];
     }
-    const float absmax = V::largest(largest);
-    const float factor = absmax > 0 ? 16256.0F / absmax : 0.0F;
-    int32_t total = 0;
-    for (int i = 0; i < w.group_size; i += V::kWidth) {
-      alignas(32) int32_t q[8];
-      _mm256_store_si256(reinterpret_cast<__m256i*>(q), _mm256_cvtps_epi32(V::mul(V::load(from + i), V::set(factor))));
-      for (int j = 0; j < 8; ++j) {
-        const int64_t k = g * w.group_size + i + j;
-        const int64_t in_block = k % kBlock<Words>;
-        words[k - in_block + in_block % Words::kPlanes * 16 + in_block / Words::kPlanes] = static_cast<int16_t>(q[j]);
-        total += q[j];
-      }
-    }
-    scales[g] = absmax / 16256.0F + V::sum(poison);
-    sums[g] = static_cast<float>(total) * scales[g];
+    scales[g] = group.scale;
+    sums[g] = group.sum;
   }
 }
 
@@ -119,33 +104,6 @@ template <bool kVnni>
     asm("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum) : "x"(codes), "x"(x));
   } else {
     sum = _mm256_add_epi32(sum, _mm256_madd_epi16(codes, x));
-  }
-}
-
-// Scales [groups] then offsets [groups] of a row, padded with zeros.
-void load_row_scales(const Matrix& w, int64_t row, int64_t padded, float* out) {
-  const int64_t groups = w.groups();
-  const int64_t first = row * groups;
-  __builtin_memset(out, 0, static_cast<size_t>(padded) * 8);
-  if (w.packing != Packing::affine) {
-    for (int64_t g = 0; g < groups; ++g) {
-      const uint8_t scale = w.scales[first + g];
-      out[g] = (w.packing == Packing::mxfp4 ? e8m0(scale) : e4m3(scale)) * 0.5F;
-      out[padded + g] = out[g] * -12.0F;
-    }
-    return;
-  }
-  const int64_t at = first * bytes_of(w.type);
-  switch (w.type) {
-    case Float::f32:
-      widen<Float::f32>(w.scales + at, groups, out);
-      return widen<Float::f32>(w.biases + at, groups, out + padded);
-    case Float::f16:
-      widen<Float::f16>(w.scales + at, groups, out);
-      return widen<Float::f16>(w.biases + at, groups, out + padded);
-    case Float::bf16:
-      widen<Float::bf16>(w.scales + at, groups, out);
-      return widen<Float::bf16>(w.biases + at, groups, out + padded);
   }
 }
 

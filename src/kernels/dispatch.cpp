@@ -11,6 +11,11 @@
 #endif
 #endif
 
+#if MLXS_KERNELS_ARM && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include "core/result.h"
 #include "kernels/tables.h"
 
@@ -25,18 +30,27 @@ struct Candidate {
 };
 
 #if MLXS_KERNELS_X86
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") &&
-         __builtin_cpu_supports("bmi2");
-}
-// CPUID leaf 7.1, EAX bit 4: g++ 12 has no name for it.
-bool has_avx_vnni() {
-  constexpr unsigned kAvxVnniBit = 1U << 4U;
+struct Cpuid {
   unsigned a = 0;
   unsigned b = 0;
   unsigned c = 0;
   unsigned d = 0;
-  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & kAvxVnniBit) != 0;
+};
+// Zeros for a leaf that the CPU has not. For features that some compiler's __builtin_cpu_supports does not know.
+Cpuid cpuid(unsigned leaf, unsigned subleaf) {
+  Cpuid id;
+  __get_cpuid_count(leaf, subleaf, &id.a, &id.b, &id.c, &id.d);
+  return id;
+}
+
+bool has_avx2() {
+  constexpr unsigned kF16c = 1U << 29U;
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+         (cpuid(1, 0).c & kF16c) != 0;
+}
+bool has_avx_vnni() {
+  constexpr unsigned kAvxVnniBit = 1U << 4U;
+  return has_avx2() && (cpuid(7, 1).a & kAvxVnniBit) != 0;
 }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -57,12 +71,8 @@ bool may_use_tiles() {
 bool has_amx() {
   constexpr unsigned kAmxBf16 = 1U << 22U;
   constexpr unsigned kAmxTile = 1U << 24U;
-  unsigned a = 0;
-  unsigned b = 0;
-  unsigned c = 0;
-  unsigned d = 0;
   if (!has_avx512() || !__builtin_cpu_supports("avx512bf16")) return false;
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  const unsigned d = cpuid(7, 0).d;
   return (d & kAmxBf16) != 0 && (d & kAmxTile) != 0 && may_use_tiles();
 }
 
@@ -101,9 +111,23 @@ const Kernels& amx_kernels() {
 }
 #endif
 
+#if MLXS_KERNELS_ARM
+bool has_dot_products() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return true;  // every Mac with an Arm processor
+#endif
+}
+#endif
+
 // Slowest first.
 constexpr Candidate kCandidates[] = {
     {"scalar", []() -> const Kernels& { return kScalar; }, "nothing", [] { return true; }},
+#if MLXS_KERNELS_ARM
+    {"neon", []() -> const Kernels& { return kNeon; }, "a 64-bit Arm processor", [] { return true; }},
+    {"neondot", []() -> const Kernels& { return kNeonDot; }, "dot products of bytes (asimddp)", has_dot_products},
+#endif
 #if MLXS_KERNELS_X86
     {"avx2", []() -> const Kernels& { return kAvx2; }, "AVX2, FMA, F16C and BMI2", has_avx2},
     {"avxvnni", []() -> const Kernels& { return kAvxVnni; }, "AVX-VNNI and AVX2", has_avx_vnni},

@@ -1,4 +1,4 @@
-// Single numbers: bits to f32 and back. For the anonymous namespace of a kernel file.
+// Single numbers: bits to f32 and back, codes out of a word. For the anonymous namespace of a kernel file.
 #pragma once
 
 inline float float_of(uint32_t bits) { return __builtin_bit_cast(float, bits); }
@@ -39,4 +39,12 @@ inline uint16_t f16_of(float x) {
     return static_cast<uint16_t>(sign | (bits_of(float_of(magnitude) + 0.5F) - bits_of(0.5F)));
   }
   return static_cast<uint16_t>(sign | (magnitude - 0x38000000U + 0xFFFU + (magnitude >> 13U & 1U)) >> 13U);
+}
+
+// Eight codes of kBits, LSB first, to one a byte.
+template <int kBits>
+inline uint64_t spread_bytes(uint64_t word) {
+  uint64_t out = 0;
+  for (unsigned i = 0; i < 8; ++i) out |= (word >> (i * kBits) & ((1U << kBits) - 1U)) << (8 * i);
+  return out;
 }

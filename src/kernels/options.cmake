@@ -5,6 +5,16 @@ set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/scalar.cpp" PROPERT
 set(x86_sources "${CMAKE_SOURCE_DIR}/src/kernels/avx2.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp"
     "${CMAKE_SOURCE_DIR}/src/kernels/avx512_bf16.cpp"
     "${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/amx_model.cpp")
+set(arm_sources "${CMAKE_SOURCE_DIR}/src/kernels/neon.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/neon_dot.cpp")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  target_compile_definitions(mlxs_kernels PUBLIC MLXS_KERNELS_ARM=1)
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/neon.cpp" PROPERTIES COMPILE_OPTIONS "${isa_options};-O3")
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/neon_dot.cpp" PROPERTIES
+    COMPILE_OPTIONS "${isa_options};-march=armv8.2-a+dotprod;-O3")
+else()
+  target_compile_definitions(mlxs_kernels PUBLIC MLXS_KERNELS_ARM=0)
+  set_source_files_properties(${arm_sources} PROPERTIES HEADER_FILE_ONLY ON)
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   target_compile_definitions(mlxs_kernels PUBLIC MLXS_KERNELS_X86=1)
   set(avx2 -mavx2 -mfma -mf16c -mbmi2)

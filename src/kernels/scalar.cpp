@@ -63,9 +63,7 @@ struct V {
   // Eight codes of kBits, LSB first, to one a byte.
   template <int kBits>
   static uint64_t spread(uint64_t word) {
-    uint64_t out = 0;
-    for (unsigned i = 0; i < 8; ++i) out |= (word >> (i * kBits) & ((1U << kBits) - 1U)) << (8 * i);
-    return out;
+    return spread_bytes<kBits>(word);
   }
 };
 

@@ -6,6 +6,10 @@
 namespace mlxserving::kernels {
 
 extern const Kernels kScalar;
+#if MLXS_KERNELS_ARM
+extern const Kernels kNeon;     // any 64-bit Arm
+extern const Kernels kNeonDot;  // FEAT_DotProd
+#endif
 #if MLXS_KERNELS_X86
 extern const Kernels kAvx2;     // AVX2, FMA, F16C, BMI2
 extern const Kernels kAvxVnni;  // AVX-VNNI besides

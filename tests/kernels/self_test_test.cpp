@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string_view>
 
 #include "kernels/dispatch.h"
 
@@ -19,11 +20,10 @@ TEST(SelfTest, covers_every_instruction_set_and_finds_each_right) {
   EXPECT_EQ(sets.size(), runnable_kernels().size());
 }
 
-TEST(SelfTest, standard_numerics_are_seen_to_round) {
-  double largest = 0;
-  for (const SelfTestRow& row : self_test()) largest = std::max(largest, row.error);
-  if (runnable_kernels().size() > 1) {
-    EXPECT_GT(largest, 1e-6);
+TEST(SelfTest, kernels_on_fewer_bits_are_seen_to_round) {
+  for (const SelfTestRow& row : self_test()) {
+    if (std::string_view(row.kernel) == "f32") continue;
+    EXPECT_GT(row.error, 1e-6) << row.isa << " " << row.kernel;
   }
 }
 
