@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
-#include "core/check.h"
 #include "schema/read.h"
 
 namespace mlxserving::api {
@@ -15,9 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 using telemetry::Level;
 
-constexpr int kWorkers = 2;      // tokenising, submitting: short, and the engine wants the cores
-constexpr int kLoadWorkers = 2;  // a load of a model that is there need not wait for one that is not
-constexpr milliseconds kTick{1000};
+constexpr milliseconds kTick{1000};         // between two looks at the models
 constexpr milliseconds kGiveUpAfter{1000};  // from cancelling the streams to leaving what still runs
 
 template <typename... Arms>
@@ -27,27 +23,6 @@ struct Match : Arms... {
 
 // Ids of one value are one id, a string and a number never.
 std::string key_of(const Json& id) { return to_text(id); }
-
-double seconds_since_1970() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-// The model whose calls this one keeps in order with, where it can be read.
-std::string lane_of(const Method& method, const Json& params) {
-  if (method.model_field == nullptr) return "";
-  const std::string_view field = method.model_field;
-  const auto found = params.find(field);
-  if (found == params.end()) return "";
-  const Json* of = &*found;
-  if (field == "requests") {
-    if (of->empty() || !of->front().is_object()) return "";
-    const Json& first = of->front();
-    const auto id = first.contains("model_id") ? first.find("model_id") : first.find("primary_id");
-    if (id == first.end()) return "";
-    of = &*id;
-  }
-  return of->is_string() ? of->get<std::string>() : "";
-}
 
 const char* to_string(StopReason reason) {
   switch (reason) {
@@ -65,25 +40,17 @@ RpcServer::RpcServer(const Services& services, ServerInbox& inbox, RpcOutput out
     : services_(services),
       output_(std::move(output)),
       inbox_(inbox),
-      jobs_(services.settings.pending_max + 1),
-      loads_(services.settings.pending_max + 1),
-      reader_(
+      activity_(services_),
+      streams_(
           output_.notify,
           [this](const std::string& id, Ending ending) { inbox_.push(StreamEnded{id, std::move(ending)}); },
-          services.settings.streams_max) {
-  for (int i = 0; i < kWorkers; ++i) workers_.emplace_back([this] { run_jobs(jobs_); });
-  for (int i = 0; i < kLoadWorkers; ++i) workers_.emplace_back([this] { run_jobs(loads_); });
-}
+          services.settings.streams_max),
+      lanes_(
+          services.settings.pending_max + 1, services.log, [this](const auto& call) { return begin(call); },
+          [this](WorkDone done) { inbox_.push(std::move(done)); }) {}
 
 RpcServer::~RpcServer() {
-  inbox_.close();
-  jobs_.close();
-  loads_.close();
-  for (auto& [id, slot] : streams_) {
-    if (slot.live) slot.live->cancel();
-  }
-  streams_.clear();  // before the bell that they ring
-  for (std::thread& worker : workers_) worker.join();
+  inbox_.close();  // workers and streams find nobody to tell
 }
 
 bool RpcServer::run() {
@@ -91,12 +58,13 @@ bool RpcServer::run() {
     if (auto message = inbox_.pop_for(patience())) {
       std::visit([this](auto& m) { take(std::move(m)); }, *message);
     }
-    tick();
+    activity_.tick();
+    if (stopping_) go_on_stopping();
   }
   if (stopping_->call) answer(*stopping_->call, Json{{"success", true}});
   services_.log.write(Level::info, "runtime stopped",
-                      {{"running_jobs", jobs_running_}, {"running_streams", streams_.size()}});
-  return jobs_running_ == 0 && streams_.empty();
+                      {{"running_jobs", lanes_.running()}, {"running_streams", streams_.size()}});
+  return lanes_.running() == 0 && streams_.size() == 0;
 }
 
 milliseconds RpcServer::patience() const {
@@ -105,59 +73,12 @@ milliseconds RpcServer::patience() const {
   return std::clamp(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0), kTick);
 }
 
-void RpcServer::tick() {
-  if (Clock::now() - sampled_at_ >= kTick) sample_rates();
-  if (!stopping_) return;
-  if (!stopping_->is_cancelled && Clock::now() >= stopping_->cancel_at) cancel_streams();
-  if (stopping_->is_cancelled && Clock::now() >= stopping_->give_up_at) give_up();
-}
-
-// Logs what a model's part has become, when it is not what it was.
-void RpcServer::note_state(const std::string& model_id, const char* part, const std::string& state) {
-  std::string& last = states_[model_id][part];
-  if (last == state) return;
-  if (!last.empty()) {
-    services_.log.write(Level::warn, "state changed",
-                        {{"model", model_id}, {"part", part}, {"from", last}, {"to", state}});
-  }
-  last = state;
-}
-
-// Every event at rate 1, every fourth at 0.25.
-bool RpcServer::is_sampled() {
-  sampling_ += services_.settings.sampling_rate;
-  if (sampling_ < 1) return false;
-  sampling_ -= 1;
-  return true;
-}
-
-void RpcServer::sample_rates() {
-  sampled_at_ = Clock::now();
-  const double seconds = std::chrono::duration<double>(sampled_at_ - started_).count();
-  std::set<std::string> loaded;
-  for (const ModelStatus& status : services_.host.list()) {
-    if (status.state != ModelState::ready) continue;
-    const auto engine = services_.host.get(status.id);
-    if (!engine) continue;
-    const Metrics metrics = (*engine)->metrics();
-    activity_.tokens[status.id].sample(seconds, static_cast<double>(metrics.completion_tokens));
-    activity_.requests_done[status.id].sample(seconds, static_cast<double>(metrics.requests_finished));
-    note_state(status.id, "health", to_string((*engine)->health().state));
-    note_state(status.id, "circuit", metrics.circuit_state);
-    loaded.insert(status.id);
-  }
-  const auto is_gone = [&](const auto& row) { return !loaded.contains(row.first); };
-  std::erase_if(activity_.tokens, is_gone);
-  std::erase_if(activity_.requests_done, is_gone);
-  std::erase_if(states_, is_gone);
-}
-
 // ------------------------------------------------------------------------------------------------------------ messages
 
 void RpcServer::take(Received received) {
   std::visit(Match{[this](Request& request) { take_request(std::move(request)); },
                    [this](BadLine& bad) {
-                     ++activity_.errors;
+                     activity_.count_error();
                      services_.log.write(Level::warn, "bad line", {{"fault", bad.error.message}});
                      output_.reply(error_line(bad.id, bad.error));
                    }},
@@ -165,20 +86,14 @@ void RpcServer::take(Received received) {
 }
 
 void RpcServer::take_request(Request request) {
-  ++activity_.requests;
+  activity_.count_request();
   auto call = std::make_shared<Call>();
   call->number = ++last_number_;
   call->id = std::move(request.id);
   call->method = find_method(request.method);
   call->bytes = request.bytes;
   call->correlation_id = fmt::format("r{}", call->number);
-  if (services_.settings.log_messages) {
-    services_.log.write(Level::info, "message received",
-                        {{"correlation_id", call->correlation_id},
-                         {"request_id", key_of(call->id)},
-                         {"method", request.method},
-                         {"bytes", request.bytes}});
-  }
+  if (services_.settings.log_messages) log_received(*call, request);
   if (!call->id.is_null() && numbers_.contains(key_of(call->id))) {
     // Under its id the first request would be answered twice.
     auto error =
@@ -205,6 +120,14 @@ void RpcServer::take_request(Request request) {
   dispatch(std::move(call));
 }
 
+void RpcServer::log_received(const Call& call, const Request& request) const {
+  services_.log.write(Level::info, "message received",
+                      {{"correlation_id", call.correlation_id},
+                       {"request_id", key_of(call.id)},
+                       {"method", request.method},
+                       {"bytes", request.bytes}});
+}
+
 // Controls are always let in: they make room.
 std::optional<RpcError> RpcServer::admit(const Request& request) const {
   const config::RuntimeSettings& settings = services_.settings;
@@ -224,13 +147,13 @@ std::optional<RpcError> RpcServer::admit(const Request& request) const {
 
 void RpcServer::dispatch(std::shared_ptr<Call> call) {
   std::visit(Match{[&](Answer answer_of) {
-                     const bool has_order = lanes_.contains(lane_of(*call->method, call->params));
+                     const bool has_order = lanes_.is_in_use(lane_of(*call->method, call->params));
                      if (has_order) return work(call);
                      answer(*call, tell(answer_of, *call));
                    },
                    [&](Work) { work(call); }, [&](const Load&) { work(call); },
                    [&](const Generate&) {
-                     if (auto error = prepare_entries(*call)) return answer(*call, *error);
+                     if (auto error = streams_.reserve(of_call(*call), *call)) return answer(*call, *error);
                      work(call);
                    },
                    [&](Control what) { control(call, what); }},
@@ -244,94 +167,48 @@ Services RpcServer::of_call(const Call& call) const {
 }
 
 Reply RpcServer::tell(Answer answer_of, const Call& call) {
-  activity_.active_streams = streams_.size();
-  activity_.uptime_seconds = std::chrono::duration<double>(Clock::now() - started_).count();
-  activity_.timestamp = seconds_since_1970();
-  return answer_of(services_, call.params, activity_);
+  return answer_of(services_, call.params, activity_.read(streams_.size()));
 }
 
-// --------------------------------------------------------------------------------------------------------------- lanes
+// --------------------------------------------------------------------------------------------------------------- work
 
 void RpcServer::work(const std::shared_ptr<Call>& call) {
   call->lane = lane_of(*call->method, call->params);
   calls_[call->number] = call;
   if (!call->id.is_null()) numbers_[key_of(call->id)] = call->number;
   pending_bytes_ += call->bytes;
-  lanes_[call->lane].waiting.push_back(call);
-  start_next(call->lane);
+  lanes_.push(call);
 }
 
-void RpcServer::start_next(const std::string& name) {
-  Lane& lane = lanes_[name];
-  if (lane.is_busy) return;
-  if (lane.waiting.empty()) {
-    lanes_.erase(name);
-    return;
-  }
-  const std::shared_ptr<Call> call = std::move(lane.waiting.front());
-  lane.waiting.pop_front();
-  if (const auto* answer_of = std::get_if<Answer>(&call->method->does)) {
-    answer(*call, tell(*answer_of, *call));
-    return start_next(name);
-  }
-  lane.is_busy = true;
-  ++jobs_running_;
-  Job job{call, work_of(call)};
-  const bool is_load = std::holds_alternative<Load>(call->method->does);
-  const bool is_taken = (is_load ? loads_ : jobs_).try_push(job);
-  check(is_taken, "the queues of jobs have room for every pending call");
-}
-
-std::function<Outcome()> RpcServer::work_of(const std::shared_ptr<const Call>& call) const {
-  return std::visit(Match{[&](Work work) -> std::function<Outcome()> {
-                            return [this, call, work] { return work(of_call(*call), call->params); };
-                          },
-                          [&](const Load& load) -> std::function<Outcome()> {
-                            return [this, call, load] { return load.work(of_call(*call), call->params); };
-                          },
-                          [&](const Generate& how) -> std::function<Outcome()> {
-                            return [this, call, how] {
-                              return generate(of_call(*call), call->entries, how.defaults, how.is_batch);
-                            };
-                          },
-                          [](Answer) -> std::function<Outcome()> { return {}; },
-                          [](Control) -> std::function<Outcome()> { return {}; }},
-                    call->method->does);
-}
-
-// A worker. What is thrown here ends here.
-void RpcServer::run_jobs(Jobs& jobs) {
-  while (auto job = jobs.pop()) {
-    const auto begun = Clock::now();
-    Outcome outcome{internal_error()};
-    try {
-      outcome = job->work();
-    } catch (const std::exception& e) {
-      services_.log.write(
-          Level::error, "internal error",
-          {{"correlation_id", job->call->correlation_id}, {"method", job->call->method->name}, {"fault", e.what()}});
-    }
-    const double took = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
-    inbox_.push(WorkDone{std::move(job->call), std::move(outcome), took});
-  }
+RpcLanes::Job RpcServer::begin(const std::shared_ptr<Call>& call) {
+  return std::visit(
+      Match{
+          [&](Answer answer_of) -> RpcLanes::Job {
+            answer(*call, tell(answer_of, *call));
+            return {};
+          },
+          [&](Work work) -> RpcLanes::Job { return [this, call, work] { return work(of_call(*call), call->params); }; },
+          [&](const Load& load) -> RpcLanes::Job {
+            return [this, call, load] { return load.work(of_call(*call), call->params); };
+          },
+          [&](const Generate& how) -> RpcLanes::Job {
+            return [this, call, how] { return generate(of_call(*call), call->entries, how.defaults, how.is_batch); };
+          },
+          [](Control) -> RpcLanes::Job { return {}; }},
+      call->method->does);
 }
 
 void RpcServer::take(WorkDone done) {
-  --jobs_running_;
   const std::shared_ptr<const Call> call = std::move(done.call);
-  if (std::string_view(call->method->name) == "tokenize" && is_sampled()) activity_.tokenize_ms.add(done.took_ms);
+  if (std::string_view(call->method->name) == "tokenize") activity_.add_tokenize(done.took_ms);
   const auto unanswered = calls_.find(call->number);
   if (unanswered != calls_.end()) {
     conclude(unanswered->second, std::move(done.outcome));
   } else {  // cancelled while a worker was at it: streams that nobody asks for any more end when they are dropped
-    release_streams(*call);
+    streams_.release(*call);
     if (done.outcome.loaded) (void)services_.host.unload(call->lane);
   }
-  // Only now, so that the next call of the model finds it as this one has left it.
-  if (const auto lane = lanes_.find(call->lane); lane != lanes_.end()) {
-    lane->second.is_busy = false;
-    start_next(call->lane);
-  }
+  lanes_.finish(*call);
 }
 
 // Holds the call: answering forgets it.
@@ -346,98 +223,14 @@ void RpcServer::conclude(std::shared_ptr<Call> call, Outcome outcome) {
     const bool is_good = std::holds_alternative<Json>(outcome.reply);
     answer(*call, is_null && is_good ? Reply(Json()) : outcome.reply);
   }
-  start_streams(*call, std::move(outcome.streams));
-}
-
-// ------------------------------------------------------------------------------------------------------------- streams
-
-std::optional<RpcError> RpcServer::prepare_one(Call& call) const {
-  const auto id = call.params.find("stream_id");
-  const std::string name = id != call.params.end() ? id->get<std::string>() : fmt::format("stream-{}", call.number);
-  if (streams_.contains(name)) return invalid_param("stream_id", fmt::format("Stream ID '{}' is already in use", name));
-  call.entries.push_back({.stream_id = name, .params = call.params});
-  return std::nullopt;
-}
-
-std::optional<RpcError> RpcServer::prepare_batch(Call& call) const {
-  const Json& requests = call.params.at("requests");
-  std::set<std::string> names;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    const Json& request = requests[i];
-    const auto id = request.is_object() ? request.find("stream_id") : request.end();
-    if (id == request.end() || !id->is_string() || id->get_ref<const std::string&>().empty()) {
-      return invalid_param("requests",
-                           fmt::format("{} request at index {} is missing 'stream_id'", call.method->name, i));
-    }
-    Entry entry{.stream_id = id->get<std::string>(), .params = {}};
-    if (!names.insert(entry.stream_id).second) {
-      return invalid_param("requests", fmt::format("Duplicate stream_id '{}' detected in {} payload", entry.stream_id,
-                                                   call.method->name));
-    }
-    auto params = read_params(of_call(call), "GenerateParams", request);
-    if (auto* error = std::get_if<RpcError>(&params)) {
-      entry.refused = std::move(*error);
-    } else if (streams_.contains(entry.stream_id)) {
-      entry.refused = invalid_param("stream_id", fmt::format("Stream ID '{}' is already in use", entry.stream_id));
-    } else {
-      entry.params = std::move(std::get<Json>(params));
-    }
-    call.entries.push_back(std::move(entry));
-  }
-  return std::nullopt;
-}
-
-std::optional<RpcError> RpcServer::prepare_entries(Call& call) {
-  const bool is_batch = std::get<Generate>(call.method->does).is_batch;
-  const size_t wanted = is_batch ? call.params.at("requests").size() : 1;
-  const size_t streams_max = services_.settings.streams_max;
-  if (streams_.size() + wanted > streams_max) {
-    return rpc_error(RpcCode::server_error,
-                     fmt::format("too many active streams ({} and {} more, max {}); wait for some "
-                                 "to end",
-                                 streams_.size(), wanted, streams_max));
-  }
-  if (auto error = is_batch ? prepare_batch(call) : prepare_one(call)) return error;
-  for (const Entry& entry : call.entries) {
-    if (!entry.refused) streams_[entry.stream_id].call = call.number;
-  }
-  return std::nullopt;
-}
-
-// Frees the names of streams that never began.
-void RpcServer::release_streams(const Call& call) {
-  for (const Entry& entry : call.entries) {
-    const auto slot = streams_.find(entry.stream_id);
-    if (slot != streams_.end() && slot->second.call == call.number && !slot->second.live) streams_.erase(slot);
-  }
-}
-
-void RpcServer::start_streams(const Call& call, std::vector<NewStream> started) {
-  for (NewStream& stream : started) {
-    const std::string id = stream.stream_id;
-    StreamSlot& slot = streams_.at(id);
-    slot.live = std::make_shared<LiveStream>(std::move(stream), reader_.bell());
-    reader_.add(slot.live);
-    if (slot.is_cancelled) slot.live->cancel();
-  }
-  release_streams(call);
+  streams_.start(*call, std::move(outcome.streams));
 }
 
 // The name is free before the client can know that the stream has ended.
 void RpcServer::take(StreamEnded ended) {
-  const auto slot = streams_.find(ended.stream_id);
-  const uint64_t number = slot->second.call;
-  streams_.erase(slot);
+  const uint64_t number = streams_.end(ended.stream_id);
   const Ending& ending = ended.ending;
-  if (is_sampled()) {
-    activity_.generation_ms.add(ending.timings.total_ms);
-    activity_.generation_seconds += ending.timings.total_ms / 1000;
-    activity_.generated_tokens += static_cast<uint64_t>(ending.usage.completion_tokens);
-  }
-  if (ending.is_failed) {
-    ++activity_.errors;
-    if (ending.error == ErrorCode::timeout) ++activity_.timeouts;
-  }
+  activity_.add_stream(ending);
   services_.log.write(ending.is_failed ? Level::error : Level::debug, "stream ended",
                       {{"correlation_id", ended.stream_id},
                        {"model", ending.model_id},
@@ -471,49 +264,33 @@ Reply RpcServer::cancel(const Json& params) {
     return invalid_param("stream_id", "cancel needs the stream_id of a stream or the id of a pending request");
   }
   bool found = false;
-  if (stream_id != params.end()) found = cancel_stream(stream_id->get<std::string>());
+  if (stream_id != params.end()) found = streams_.cancel(stream_id->get<std::string>());
   if (id != params.end()) found = cancel_call(*id) || found;
   return Json{{"success", found}};
-}
-
-bool RpcServer::cancel_stream(const std::string& stream_id) {
-  const auto slot = streams_.find(stream_id);
-  if (slot == streams_.end()) return false;
-  slot->second.is_cancelled = true;
-  if (slot->second.live) slot->second.live->cancel();
-  return true;
 }
 
 bool RpcServer::cancel_call(const Json& id) {
   const auto number = numbers_.find(key_of(id));
   if (number == numbers_.end()) return false;
   const std::shared_ptr<Call> call = calls_.at(number->second);
-  for (const Entry& entry : call->entries) {
-    const auto slot = streams_.find(entry.stream_id);
-    if (slot != streams_.end() && slot->second.call == call->number) cancel_stream(entry.stream_id);
-  }
-  const auto lane = lanes_.find(call->lane);
-  const bool is_waiting = lane != lanes_.end() && std::erase(lane->second.waiting, call) > 0;
-  if (is_waiting) release_streams(*call);
+  streams_.cancel(*call);
+  if (lanes_.withdraw(call)) streams_.release(*call);
   answer(*call, cancelled());
   return true;
 }
 
 Reply RpcServer::acknowledge(const Json& params) {
   const schema::Reader reader(*schema::find_message("StreamAckParams"), params);
-  const auto slot = streams_.find(reader.get<std::string>("stream_id"));
-  const bool is_live = slot != streams_.end() && slot->second.live;
-  if (is_live) slot->second.live->acknowledge(reader.get<uint64_t>("count"));
-  return Json{{"success", is_live}};
+  const auto stream_id = reader.get<std::string>("stream_id");
+  return Json{{"success", streams_.acknowledge(stream_id, reader.get<uint64_t>("count"))}};
 }
 
-// --------------------------------------------------------------------------------------------------------------
-// answers
+// ------------------------------------------------------------------------------------------------------------- answers
 
 void RpcServer::answer(const Call& call, const Reply& reply) {
   const auto* error = std::get_if<RpcError>(&reply);
   if (error != nullptr) {
-    ++activity_.errors;
+    activity_.count_error();
     services_.log.write(Level::warn, "request failed",
                         {{"correlation_id", call.correlation_id},
                          {"request_id", key_of(call.id)},
@@ -561,24 +338,25 @@ void RpcServer::begin_stop(milliseconds drain, std::shared_ptr<Call> call) {
   }
 }
 
-void RpcServer::cancel_streams() {
-  stopping_->is_cancelled = true;
-  for (auto& [id, slot] : streams_) cancel_stream(id);
+void RpcServer::go_on_stopping() {
+  const auto now = Clock::now();
+  if (!stopping_->is_cancelled && now >= stopping_->cancel_at) {
+    stopping_->is_cancelled = true;
+    streams_.cancel_all();
+  }
+  if (stopping_->is_cancelled && now >= stopping_->give_up_at) give_up();
 }
 
 // What was not done in time is answered all the same.
 void RpcServer::give_up() {
-  for (auto& [name, lane] : lanes_) {
-    for (const auto& call : lane.waiting) release_streams(*call);
-    lane.waiting.clear();
-  }
+  for (const auto& call : lanes_.withdraw_all()) streams_.release(*call);
   const auto left = calls_;
   for (const auto& [number, call] : left) answer(*call, cancelled());
 }
 
 bool RpcServer::is_done() const {
   if (!stopping_) return false;
-  if (calls_.empty() && streams_.empty() && jobs_running_ == 0) return true;
+  if (calls_.empty() && streams_.size() == 0 && lanes_.running() == 0) return true;
   return stopping_->is_cancelled && Clock::now() >= stopping_->give_up_at;
 }
 
