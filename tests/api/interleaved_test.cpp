@@ -6,8 +6,8 @@
 #include <set>
 
 #include "api/rpc_fixture.h"
-#include "engine/tiny_model.h"
 #include "mlxserving/host.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving::api {
 namespace {

@@ -9,7 +9,8 @@
 #include "core/json.h"
 #include "mlxserving/engine.h"
 #include "models/model.h"
-#include "models/tiny_model.h"
+#include "support/model_files.h"
+#include "support/test_directory.h"
 
 namespace mlxserving {
 namespace {
@@ -53,7 +54,7 @@ GenerateRequest random_request(std::mt19937& random) {
 class EveryArchitecture : public ::testing::TestWithParam<std::string_view> {
  protected:
   std::string directory() const {
-    const std::string directory = mlxserving::testing::tiny_model(std::string(GetParam())).write();
+    const std::string directory = mlxserving::test::model_files(std::string(GetParam())).write(test::test_directory());
     std::ofstream(directory + "/tokenizer.json") << to_text(tokenizer());
     return directory;
   }

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "engine/live_engine.h"
-#include "engine/tiny_model.h"
 #include "mlxserving/engine.h"
 #include "nn/kv_view.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "core/json.h"
-#include "engine/tiny_model.h"
 #include "mlxserving/engine.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
 namespace {

@@ -8,40 +8,15 @@
 #include <vector>
 
 #include "core/utf8.h"
-#include "engine/tiny_model.h"
+#include "support/ask.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
 namespace {
 
-struct Answer {
-  std::string text;
-  std::vector<int32_t> ids;
-  Finished finished;
-};
-
-Answer read_all(Stream& stream) {
-  Answer answer;
-  while (auto event = stream.next()) {
-    if (const auto* delta = std::get_if<TextDelta>(&*event)) {
-      answer.text += delta->text;
-      answer.ids.push_back(delta->token_id);
-    } else if (const auto* finished = std::get_if<Finished>(&*event)) {
-      answer.text += finished->text;
-      answer.finished = *finished;
-    } else {
-      ADD_FAILURE() << std::get<Failed>(*event).error.message;
-    }
-  }
-  return answer;
-}
-
-GenerateRequest ask(const std::string& text, int32_t max_tokens = 24) {
-  GenerateRequest request{.prompt = TextPrompt{text}, .raw = true};
-  request.sampling.temperature = 0;
-  request.sampling.max_tokens = max_tokens;
-  request.sampling.ignore_eos = true;
-  return request;
-}
+using test::Answer;
+using test::ask;
+using test::read_all;
 
 class EngineTest : public testing::Test {
  protected:
@@ -54,7 +29,9 @@ class EngineTest : public testing::Test {
   Answer answer(Engine& engine, GenerateRequest request) {
     auto stream = engine.submit(std::move(request));
     EXPECT_TRUE(stream) << stream.error().message;
-    return read_all(**stream);
+    Answer answer = read_all(**stream);
+    EXPECT_TRUE(answer.finished) << (answer.error ? answer.error->message : "no end");
+    return answer;
   }
 
   test::TinyModel model_;
@@ -64,9 +41,9 @@ TEST_F(EngineTest, an_answer_is_as_long_as_asked_and_counted) {
   const auto engine = load(model_);
   const Answer a = answer(*engine, ask("Hello", 10));
   EXPECT_EQ(a.ids.size(), 10U);
-  EXPECT_EQ(a.finished.reason, FinishReason::length);
-  EXPECT_EQ(a.finished.usage.prompt_tokens, 5);
-  EXPECT_EQ(a.finished.usage.completion_tokens, 10);
+  EXPECT_EQ(a.finished->reason, FinishReason::length);
+  EXPECT_EQ(a.finished->usage.prompt_tokens, 5);
+  EXPECT_EQ(a.finished->usage.completion_tokens, 10);
 }
 
 TEST_F(EngineTest, a_greedy_answer_among_others_equals_the_answer_alone) {
@@ -103,7 +80,7 @@ TEST_F(EngineTest, the_text_ends_before_a_stop_string) {
   request.sampling.stop = {stop};
   const Answer stopped = answer(*engine, request);
   EXPECT_EQ(stopped.text, free.text.substr(0, free.text.find(stop)));
-  EXPECT_EQ(stopped.finished.reason, FinishReason::stop);
+  EXPECT_EQ(stopped.finished->reason, FinishReason::stop);
 }
 
 TEST_F(EngineTest, a_cancelled_stream_ends_once_with_its_reason) {
@@ -113,7 +90,7 @@ TEST_F(EngineTest, a_cancelled_stream_ends_once_with_its_reason) {
   stream->cancel();
   stream->cancel();
   const Answer rest = read_all(*stream);
-  EXPECT_EQ(rest.finished.reason, FinishReason::cancelled);
+  EXPECT_EQ(rest.finished->reason, FinishReason::cancelled);
   EXPECT_EQ(stream->next(), std::nullopt);
 }
 
@@ -139,7 +116,7 @@ TEST_F(EngineTest, a_stream_outlives_its_engine) {
   auto engine = load(model_);
   auto stream = *engine->submit(ask("orphan", 1000));
   engine.reset();
-  EXPECT_EQ(read_all(*stream).finished.reason, FinishReason::cancelled);
+  EXPECT_EQ(read_all(*stream).reason(), FinishReason::cancelled);
   stream->cancel();
 }
 
@@ -164,7 +141,7 @@ TEST_F(EngineTest, an_answer_ends_where_the_context_ends) {
   request.sampling.max_tokens.reset();
   const Answer a = answer(*engine, request);
   EXPECT_EQ(a.ids.size(), 12U);
-  EXPECT_EQ(a.finished.reason, FinishReason::length);
+  EXPECT_EQ(a.finished->reason, FinishReason::length);
 }
 
 TEST_F(EngineTest, bad_requests_name_their_field) {
@@ -190,7 +167,7 @@ TEST_F(EngineTest, message_text_never_becomes_a_special_token) {
   const auto prompt_tokens = [&](const std::string& content) {
     GenerateRequest request = ask("");
     request.prompt = MessagesPrompt{.json = to_text(Json::array({{{"role", "user"}, {"content", content}}}))};
-    return answer(*engine, request).finished.usage.prompt_tokens;
+    return answer(*engine, request).finished->usage.prompt_tokens;
   };
   // As many tokens as bytes: the marker is spelled out, not the one token it stands for.
   EXPECT_EQ(prompt_tokens("<|im_end|>"), prompt_tokens("0123456789"));
@@ -223,12 +200,12 @@ TEST_F(EngineTest, a_stored_prompt_survives_a_restart_and_changes_no_bit) {
   const EngineOptions options{.prefix_cache_dir = directory, .prefix_cache_bytes = 1 << 24};
   const std::string prompt(900, 'p');
   const Answer first = answer(*load(sliding, options), ask(prompt));
-  EXPECT_EQ(first.finished.usage.cached_tokens, 0);
+  EXPECT_EQ(first.finished->usage.cached_tokens, 0);
   const Answer again = answer(*load(sliding, options), ask(prompt));
-  EXPECT_EQ(again.finished.usage.cached_tokens, 768);
+  EXPECT_EQ(again.finished->usage.cached_tokens, 768);
   EXPECT_EQ(again.ids, first.ids);
   const Answer another = answer(*load(model_, options), ask(prompt));
-  EXPECT_EQ(another.finished.usage.cached_tokens, 0) << "of another model";
+  EXPECT_EQ(another.finished->usage.cached_tokens, 0) << "of another model";
   std::filesystem::remove_all(directory);
 }
 

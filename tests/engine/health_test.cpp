@@ -8,36 +8,17 @@
 #include <vector>
 
 #include "engine/live_engine.h"
-#include "engine/tiny_model.h"
+#include "support/ask.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving::engine {
 namespace {
 
 using namespace std::chrono_literals;
+using test::Answer;
+using test::read_all;
 
-GenerateRequest ask(int32_t max_tokens = 20) {
-  GenerateRequest request{.prompt = TextPrompt{"hello"}, .raw = true};
-  request.sampling.temperature = 0;
-  request.sampling.max_tokens = max_tokens;
-  request.sampling.ignore_eos = true;
-  return request;
-}
-
-struct Answer {
-  std::vector<int32_t> ids;
-  std::optional<FinishReason> reason;
-  std::optional<Error> error;
-};
-
-Answer read_all(Stream& stream) {
-  Answer answer;
-  while (auto event = stream.next()) {
-    if (const auto* delta = std::get_if<TextDelta>(&*event)) answer.ids.push_back(delta->token_id);
-    if (const auto* finished = std::get_if<Finished>(&*event)) answer.reason = finished->reason;
-    if (const auto* failed = std::get_if<Failed>(&*event)) answer.error = failed->error;
-  }
-  return answer;
-}
+GenerateRequest ask(int32_t max_tokens = 20) { return test::ask("hello", max_tokens); }
 
 class HealthTest : public testing::Test {
  protected:

@@ -8,32 +8,15 @@
 #include <thread>
 #include <vector>
 
-#include "engine/tiny_model.h"
+#include "support/ask.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
 namespace {
 
-GenerateRequest ask(const std::string& text, int32_t max_tokens = 24) {
-  GenerateRequest request{.prompt = TextPrompt{text}, .raw = true};
-  request.sampling.temperature = 0;
-  request.sampling.max_tokens = max_tokens;
-  request.sampling.ignore_eos = true;
-  return request;
-}
-
-struct Answer {
-  std::vector<int32_t> ids;
-  std::optional<FinishReason> reason;
-};
-
-Answer read_all(Stream& stream) {
-  Answer answer;
-  while (auto event = stream.next()) {
-    if (const auto* delta = std::get_if<TextDelta>(&*event)) answer.ids.push_back(delta->token_id);
-    if (const auto* finished = std::get_if<Finished>(&*event)) answer.reason = finished->reason;
-  }
-  return answer;
-}
+using test::Answer;
+using test::ask;
+using test::read_all;
 
 constexpr int64_t kKvBytes = 1 << 20;
 
@@ -141,7 +124,7 @@ TEST_F(HostTest, unloading_cancels_what_runs_and_refuses_what_comes) {
   const auto stream = *engine->submit(ask("forever", 2000));
   ASSERT_TRUE(stream->next());
   ASSERT_TRUE(host->unload("m"));
-  EXPECT_EQ(read_all(*stream).reason, FinishReason::cancelled);
+  EXPECT_EQ(read_all(*stream).reason(), FinishReason::cancelled);
   EXPECT_EQ(engine->submit(ask("x")).error().code, ErrorCode::not_found);
   EXPECT_EQ(host->get("m").error().code, ErrorCode::not_found);
   EXPECT_EQ(host->unload("m").error().code, ErrorCode::not_found);

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/report.h"
-#include "engine/tiny_model.h"
 #include "mlxserving/engine.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
 namespace {

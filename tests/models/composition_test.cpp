@@ -11,17 +11,19 @@
 #include <vector>
 
 #include "models/model.h"
-#include "models/tiny_model.h"
 #include "nn/cpu_ops.h"
 #include "nn/graph_walk.h"
 #include "nn/mlx_ops.h"
+#include "support/model_files.h"
+#include "support/test_directory.h"
 
 namespace mlxserving::models {
 namespace {
 
-using ::mlxserving::testing::pack_4_by_32;
-using ::mlxserving::testing::tiny_model;
-using ::mlxserving::testing::TinyModel;
+using ::mlxserving::test::model_files;
+using ::mlxserving::test::ModelFiles;
+using ::mlxserving::test::pack_4_by_32;
+using ::mlxserving::test::test_directory;
 
 constexpr int32_t kChunk = 16;
 constexpr int32_t kPagesEach = 4;  // of every group: all of 128 tokens, more than a tiny ring needs
@@ -121,8 +123,8 @@ float largest_difference(const Sequence& a, const Sequence& b) {
   return largest;
 }
 
-TinyModel packed(const std::string& name) {
-  TinyModel model = tiny_model(name);
+ModelFiles packed(const std::string& name) {
+  ModelFiles model = model_files(name);
   model.config["quantization"] = {{"group_size", 32}, {"bits", 4}};
   pack_4_by_32(model, "model.layers.0.mlp.down_proj");
   pack_4_by_32(model, "lm_head");
@@ -136,7 +138,7 @@ TEST_P(Composition, neighbours_change_no_bit_on_our_kernels) {
        {kernels::Numerics::exact, kernels::Numerics::standard, kernels::Numerics::fast}) {
     const auto ops = nn::make_cpu_ops({.threads = 2, .numerics = numerics, .kernels = nullptr});
     ASSERT_TRUE(ops) << ops.error().message;
-    const auto loaded = load_model(packed(std::string(GetParam())).write(), **ops);
+    const auto loaded = load_model(packed(std::string(GetParam())).write(test_directory()), **ops);
     ASSERT_TRUE(loaded) << loaded.error().message;
     const std::vector<Sequence> alone = run_alone(*loaded->model, **ops);
     const std::vector<Sequence> together = run_together(*loaded->model, **ops);
@@ -146,7 +148,7 @@ TEST_P(Composition, neighbours_change_no_bit_on_our_kernels) {
 
 TEST_P(Composition, neighbours_change_only_rounding_on_mlx) {
   const auto ops = nn::make_mlx_ops(nn::Numerics::f32);
-  const auto loaded = load_model(packed(std::string(GetParam())).write(), *ops);
+  const auto loaded = load_model(packed(std::string(GetParam())).write(test_directory()), *ops);
   ASSERT_TRUE(loaded) << loaded.error().message;
   const std::vector<Sequence> alone = run_alone(*loaded->model, *ops);
   const std::vector<Sequence> together = run_together(*loaded->model, *ops);
@@ -154,7 +156,7 @@ TEST_P(Composition, neighbours_change_only_rounding_on_mlx) {
 }
 
 TEST_P(Composition, our_kernels_and_mlx_agree_in_f32) {
-  const std::string directory = packed(std::string(GetParam())).write();
+  const std::string directory = packed(std::string(GetParam())).write(test_directory());
   const auto mlx = nn::make_mlx_ops(nn::Numerics::f32);
   const auto cpu = nn::make_cpu_ops({.threads = 2, .numerics = kernels::Numerics::exact, .kernels = nullptr});
   ASSERT_TRUE(cpu);
@@ -169,7 +171,7 @@ TEST_P(Composition, our_kernels_and_mlx_agree_in_f32) {
 TEST_P(Composition, a_decode_step_runs_nothing_but_our_primitives) {
   const auto ops = nn::make_cpu_ops({.threads = 1, .numerics = kernels::Numerics::standard, .kernels = nullptr});
   ASSERT_TRUE(ops);
-  const auto loaded = load_model(packed(std::string(GetParam())).write(), **ops);
+  const auto loaded = load_model(packed(std::string(GetParam())).write(test_directory()), **ops);
   ASSERT_TRUE(loaded) << loaded.error().message;
   const auto kv = pools(*loaded->model, **ops);
   Sequence one = sequence(0, 5, 2);

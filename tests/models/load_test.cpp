@@ -10,16 +10,18 @@
 #include "models/model.h"
 #include "models/replay.h"
 #include "models/survey.h"
-#include "models/tiny_model.h"
 #include "nn/mlx_ops.h"
+#include "support/model_files.h"
+#include "support/test_directory.h"
 
 namespace mlxserving::models {
 namespace {
 
-using ::mlxserving::testing::pack_4_by_32;
-using ::mlxserving::testing::random_f32;
-using ::mlxserving::testing::tiny_model;
-using ::mlxserving::testing::TinyModel;
+using ::mlxserving::test::model_files;
+using ::mlxserving::test::ModelFiles;
+using ::mlxserving::test::pack_4_by_32;
+using ::mlxserving::test::random_f32;
+using ::mlxserving::test::test_directory;
 
 class LoadModel : public ::testing::Test {
  protected:
@@ -29,7 +31,7 @@ class LoadModel : public ::testing::Test {
     EXPECT_FALSE(loaded) << directory;
     return loaded ? Error{} : loaded.error();
   }
-  Error error_of(const TinyModel& model) { return error_of(model.write()); }
+  Error error_of(const ModelFiles& model) { return error_of(model.write(test_directory())); }
 
   std::unique_ptr<nn::Ops> ops_ = nn::make_mlx_ops(nn::Numerics::f32);
 };
@@ -38,7 +40,7 @@ TEST_F(LoadModel, every_architecture_of_the_table_loads_and_gives_finite_logits)
   std::vector<int32_t> tokens(40);
   std::iota(tokens.begin(), tokens.end(), 1);
   for (const std::string_view name : architectures()) {
-    const auto loaded = load_model(tiny_model(std::string(name)).write(), *ops_);
+    const auto loaded = load_model(model_files(std::string(name)).write(test_directory()), *ops_);
     ASSERT_TRUE(loaded) << name << ": " << loaded.error().message;
     const auto logits = replay(*loaded, *ops_, tokens);
     ASSERT_TRUE(logits) << name << ": " << logits.error().message;
@@ -49,10 +51,10 @@ TEST_F(LoadModel, every_architecture_of_the_table_loads_and_gives_finite_logits)
 }
 
 TEST_F(LoadModel, sizes_count_every_weight_once) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   int64_t elements = 0;
   for (const auto& [name, tensor] : model.tensors) elements += static_cast<int64_t>(tensor.bytes.size() / 4);
-  const auto loaded = load_model(model.write(), *ops_);
+  const auto loaded = load_model(model.write(test_directory()), *ops_);
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->sizes.parameters, elements);
   EXPECT_EQ(loaded->sizes.weight_bytes, elements * 4);
@@ -60,19 +62,19 @@ TEST_F(LoadModel, sizes_count_every_weight_once) {
 }
 
 TEST_F(LoadModel, packed_layers_load_by_their_scales) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.1.mlp.up_proj");
   model.config["quantization"] = {{"group_size", 32}, {"bits", 4}};
-  const auto loaded = load_model(model.write(), *ops_);
+  const auto loaded = load_model(model.write(test_directory()), *ops_);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_TRUE(replay(*loaded, *ops_, std::vector<int32_t>{1, 2, 3}));
 }
 
 TEST_F(LoadModel, survey_names_the_kernels_of_every_matrix) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.1.mlp.up_proj");
   model.config["quantization"] = {{"group_size", 32}, {"bits", 4}};
-  const auto survey = survey_model(model.write());
+  const auto survey = survey_model(model.write(test_directory()));
   ASSERT_TRUE(survey) << survey.error().message;
   size_t packed = 0;
   for (const auto& matrix : survey->matrices) {
@@ -90,8 +92,8 @@ TEST_F(LoadModel, survey_names_the_kernels_of_every_matrix) {
 }
 
 TEST_F(LoadModel, fused_rows_come_apart_in_the_order_of_the_checkpoint) {
-  TinyModel fused = tiny_model("phi3");
-  TinyModel split = fused;
+  ModelFiles fused = model_files("phi3");
+  ModelFiles split = fused;
   split.config["model_type"] = "llama";
   const auto cut = [&](const std::string& from, const std::vector<std::pair<std::string, int64_t>>& parts) {
     const auto whole = split.tensors.at(from + ".weight");
@@ -111,16 +113,16 @@ TEST_F(LoadModel, fused_rows_come_apart_in_the_order_of_the_checkpoint) {
     cut(layer + "mlp.gate_up_proj", {{"gate_proj", 64}, {"up_proj", 64}});
   }
   const std::vector<int32_t> tokens = {5, 9, 2, 44, 17};
-  const auto a = load_model(fused.write(), *ops_);
+  const auto a = load_model(fused.write(test_directory()), *ops_);
   ASSERT_TRUE(a) << a.error().message;
   const auto expected = replay(*a, *ops_, tokens);
-  const auto b = load_model(split.write(), *ops_);
+  const auto b = load_model(split.write(test_directory()), *ops_);
   ASSERT_TRUE(b) << b.error().message;
   EXPECT_EQ(*expected, *replay(*b, *ops_, tokens));
 }
 
 TEST_F(LoadModel, a_missing_tensor_is_named_with_its_expected_shape) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   model.tensors.erase("model.layers.2.mlp.up_proj.weight");
   const Error error = error_of(model);
   EXPECT_EQ(error.code, ErrorCode::invalid_model);
@@ -132,7 +134,7 @@ TEST_F(LoadModel, a_missing_tensor_is_named_with_its_expected_shape) {
 }
 
 TEST_F(LoadModel, many_missing_tensors_are_one_error) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   for (int i = 0; i < 4; ++i) model.tensors.erase("model.layers." + std::to_string(i) + ".mlp.up_proj.weight");
   EXPECT_NE(error_of(model).message.find("model.layers.0.mlp.up_proj.weight: expected F32, F16 or BF16 [64, 32], found "
                                          "none (and 3 more such tensors)"),
@@ -140,7 +142,7 @@ TEST_F(LoadModel, many_missing_tensors_are_one_error) {
 }
 
 TEST_F(LoadModel, an_extra_tensor_is_named) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   std::mt19937 random(1);
   model.tensors["model.layers.0.self_attn.q_proj.bias"] = random_f32({64}, random);
   const Error error = error_of(model);
@@ -150,7 +152,7 @@ TEST_F(LoadModel, an_extra_tensor_is_named) {
 }
 
 TEST_F(LoadModel, a_misshapen_tensor_is_shown_with_both_shapes) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   std::mt19937 random(1);
   model.tensors["model.norm.weight"] = random_f32({31}, random);
   const Error error = error_of(model);
@@ -159,13 +161,13 @@ TEST_F(LoadModel, a_misshapen_tensor_is_shown_with_both_shapes) {
 }
 
 TEST_F(LoadModel, a_tensor_of_the_wrong_type_is_shown) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   model.tensors["model.norm.weight"].dtype = "I32";
   EXPECT_NE(error_of(model).message.find("found I32 [32]"), std::string::npos);
 }
 
 TEST_F(LoadModel, a_truncated_shard_is_named) {
-  const std::string directory = tiny_model("llama").write();
+  const std::string directory = model_files("llama").write(test_directory());
   const auto shard = std::filesystem::path(directory) / "model.safetensors";
   std::filesystem::resize_file(shard, std::filesystem::file_size(shard) - 4);
   const Error error = error_of(directory);
@@ -174,7 +176,7 @@ TEST_F(LoadModel, a_truncated_shard_is_named) {
 }
 
 TEST_F(LoadModel, an_unknown_architecture_is_answered_with_those_there_are) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   model.config = {{"model_type", "mamba"}};  // whose fields would all be missing
   const Error error = error_of(model);
   EXPECT_EQ(error.code, ErrorCode::unsupported_model);
@@ -184,7 +186,7 @@ TEST_F(LoadModel, an_unknown_architecture_is_answered_with_those_there_are) {
 }
 
 TEST_F(LoadModel, a_quantization_block_that_contradicts_the_shapes_says_what_they_mean) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.0.mlp.up_proj");
   model.config["quantization"] = {{"group_size", 32}, {"bits", 8}};
   const Error error = error_of(model);
@@ -197,7 +199,7 @@ TEST_F(LoadModel, a_quantization_block_that_contradicts_the_shapes_says_what_the
 }
 
 TEST_F(LoadModel, scales_without_a_quantization_block_are_a_fault) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.0.mlp.up_proj");
   const Error error = error_of(model);
   EXPECT_EQ(error.param, "model.layers.0.mlp.up_proj.scales");
@@ -205,42 +207,42 @@ TEST_F(LoadModel, scales_without_a_quantization_block_are_a_fault) {
 }
 
 TEST_F(LoadModel, a_layer_named_as_packed_must_have_scales) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   model.config["quantization"] = {
       {"group_size", 32}, {"bits", 4}, {"model.layers.0.mlp.up_proj", {{"group_size", 32}, {"bits", 4}}}};
   EXPECT_EQ(error_of(model).param, "model.layers.0.mlp.up_proj.weight");
 }
 
 TEST_F(LoadModel, a_layer_named_as_dense_must_have_no_scales) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.0.mlp.up_proj");
   model.config["quantization"] = {{"group_size", 32}, {"bits", 4}, {"model.layers.0.mlp.up_proj", false}};
   EXPECT_EQ(error_of(model).param, "model.layers.0.mlp.up_proj.weight");
 }
 
 TEST_F(LoadModel, a_width_that_no_group_divides_is_a_fault) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   pack_4_by_32(model, "model.layers.0.mlp.up_proj");
   model.config["quantization"] = {{"group_size", 128}, {"bits", 4}};
   EXPECT_NE(error_of(model).message.find("multiple of the group size"), std::string::npos);
 }
 
 TEST_F(LoadModel, tied_heads_and_stored_frequencies_are_dropped) {
-  TinyModel model = tiny_model("llama");
+  ModelFiles model = model_files("llama");
   std::mt19937 random(1);
   model.config["tie_word_embeddings"] = true;
   model.tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = random_f32({8}, random);
-  EXPECT_TRUE(load_model(model.write(), *ops_));
+  EXPECT_TRUE(load_model(model.write(test_directory()), *ops_));
 }
 
 TEST_F(LoadModel, the_text_of_a_multimodal_model_loads_under_each_of_its_names) {
-  const TinyModel text = tiny_model("gemma3_text");
+  const ModelFiles text = model_files("gemma3_text");
   const std::vector<int32_t> tokens = {1, 2, 3};
-  const auto plain = load_model(text.write(), *ops_);
+  const auto plain = load_model(text.write(test_directory()), *ops_);
   ASSERT_TRUE(plain);
   const auto expected = replay(*plain, *ops_, tokens);
   for (const std::string prefix : {"language_model.model.", "model.language_model."}) {
-    TinyModel model;
+    ModelFiles model;
     model.config = {{"model_type", "gemma3"}, {"vocab_size", 48}, {"text_config", text.config}};
     for (const auto& [name, tensor] : text.tensors) {
       const bool is_head = name.starts_with("lm_head.");
@@ -249,7 +251,7 @@ TEST_F(LoadModel, the_text_of_a_multimodal_model_loads_under_each_of_its_names) 
     }
     std::mt19937 random(1);
     model.tensors["vision_tower.encoder.weight"] = random_f32({4}, random);
-    const auto loaded = load_model(model.write(), *ops_);
+    const auto loaded = load_model(model.write(test_directory()), *ops_);
     ASSERT_TRUE(loaded) << loaded.error().message;
     EXPECT_EQ(*expected, *replay(*loaded, *ops_, tokens));
   }
@@ -260,7 +262,7 @@ TEST_F(LoadModel, a_directory_without_config_is_not_found) {
 }
 
 TEST_F(LoadModel, tokens_outside_the_vocabulary_are_refused) {
-  const auto loaded = load_model(tiny_model("llama").write(), *ops_);
+  const auto loaded = load_model(model_files("llama").write(test_directory()), *ops_);
   ASSERT_TRUE(loaded);
   EXPECT_TRUE(replay(*loaded, *ops_, std::vector<int32_t>{47}));
   EXPECT_FALSE(replay(*loaded, *ops_, std::vector<int32_t>{48}));

@@ -12,8 +12,8 @@
 #endif
 
 #include "engine/loop.h"
-#include "engine/tiny_model.h"
 #include "sim/fake_runner.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving::engine {
 namespace {

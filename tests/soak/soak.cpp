@@ -18,10 +18,10 @@
 #include <vector>
 
 #include "core/json.h"
-#include "engine/tiny_model.h"
 #include "mlxserving/host.h"
 
 namespace mlxserving {
+#include "support/tiny_model.h"
 namespace {
 
 using Clock = std::chrono::steady_clock;

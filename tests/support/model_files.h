@@ -1,7 +1,5 @@
-// Tiny random models as files: what loading is tested on.
+// Tiny random models as files: what loading is tested on, and what engines serve in tests.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstring>
@@ -14,7 +12,7 @@
 
 #include "core/json.h"
 
-namespace mlxserving::testing {
+namespace mlxserving::test {
 
 struct FileTensor {
   std::string dtype;  // "F32"
@@ -23,10 +21,11 @@ struct FileTensor {
 };
 using FileTensors = std::map<std::string, FileTensor>;
 
-inline FileTensor random_f32(std::vector<int64_t> shape, std::mt19937& random, float mean = 0.0F) {
+inline FileTensor random_f32(std::vector<int64_t> shape, std::mt19937& random, float mean = 0.0F,
+                             float deviation = 0.2F) {
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;
-  std::normal_distribution<float> normal(mean, 0.2F);
+  std::normal_distribution<float> normal(mean, deviation);
   FileTensor out{.dtype = "F32", .shape = std::move(shape), .bytes = std::string(static_cast<size_t>(count) * 4, '\0')};
   for (int64_t i = 0; i < count; ++i) {
     const float value = normal(random);
@@ -51,17 +50,13 @@ inline std::string safetensors(const FileTensors& tensors) {
   return out + text + body;
 }
 
-// A model directory of the running test, in the build tree. Change `config` and `tensors`, then write.
-struct TinyModel {
+// Change `config` and `tensors`, then write.
+struct ModelFiles {
   Json config;
   FileTensors tensors;
 
-  std::string write() const {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name = std::string(test->test_suite_name()) + "." + test->name();
-    for (char& c : name) c = c == '/' ? '_' : c;
-    const auto directory = std::filesystem::path(MLXS_BINARY_DIR) / "tests" / "tiny_models" / name;
-    std::filesystem::remove_all(directory);
+  // Gives the directory.
+  std::string write(const std::filesystem::path& directory) const {
     std::filesystem::create_directories(directory);
     std::ofstream(directory / "config.json") << to_text(config);
     std::ofstream(directory / "model.safetensors", std::ios::binary) << safetensors(tensors);
@@ -69,29 +64,39 @@ struct TinyModel {
   }
 };
 
+struct TinyShape {
+  int64_t vocabulary = 48;
+  int64_t head = 16;
+  int layers = 4;
+  bool tied = false;
+  float embedding_deviation = 0.2F;
+};
+
 // Every architecture of the registry, by model_type.
-inline TinyModel tiny_model(const std::string& model_type, uint32_t seed = 1) {
+inline ModelFiles model_files(const std::string& model_type, uint32_t seed = 1, const TinyShape& shape = {}) {
   std::mt19937 random(seed);
-  constexpr int64_t kVocabulary = 48;
   constexpr int64_t kHidden = 32;
   constexpr int64_t kInner = 64;
-  constexpr int64_t kHead = 16;
   constexpr int64_t kHeads = 4;
   constexpr int64_t kKvHeads = 2;
-  constexpr int kLayers = 4;
   const bool is_gemma = model_type.starts_with("gemma3");
   const bool is_phi = model_type == "phi3";
-  TinyModel out;
-  out.config = {{"model_type", model_type},        {"vocab_size", kVocabulary},
-                {"hidden_size", kHidden},          {"intermediate_size", kInner},
-                {"num_hidden_layers", kLayers},    {"num_attention_heads", kHeads},
-                {"num_key_value_heads", kKvHeads}, {"head_dim", kHead},
-                {"max_position_embeddings", 512},  {"rms_norm_eps", 1e-5},
-                {"tie_word_embeddings", false}};
+  ModelFiles out;
+  out.config = {{"model_type", model_type},
+                {"vocab_size", shape.vocabulary},
+                {"hidden_size", kHidden},
+                {"intermediate_size", kInner},
+                {"num_hidden_layers", shape.layers},
+                {"num_attention_heads", kHeads},
+                {"num_key_value_heads", kKvHeads},
+                {"head_dim", shape.head},
+                {"max_position_embeddings", 512},
+                {"rms_norm_eps", 1e-5},
+                {"tie_word_embeddings", shape.tied}};
   if (is_gemma) {
     out.config["sliding_window"] = 8;
     out.config["sliding_window_pattern"] = 2;
-    out.config["query_pre_attn_scalar"] = kHead;
+    out.config["query_pre_attn_scalar"] = shape.head;
   }
   const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
     out.tensors[name] = random_f32(std::move(shape), random);
@@ -99,10 +104,11 @@ inline TinyModel tiny_model(const std::string& model_type, uint32_t seed = 1) {
   const auto norm = [&](const std::string& path, int64_t width) {
     out.tensors[path + ".weight"] = random_f32({width}, random, is_gemma ? 0.0F : 1.0F);
   };
-  add("model.embed_tokens.weight", {kVocabulary, kHidden});
-  add("lm_head.weight", {kVocabulary, kHidden});
+  out.tensors["model.embed_tokens.weight"] =
+      random_f32({shape.vocabulary, kHidden}, random, 0.0F, shape.embedding_deviation);
+  if (!shape.tied) add("lm_head.weight", {shape.vocabulary, kHidden});
   norm("model.norm", kHidden);
-  for (int i = 0; i < kLayers; ++i) {
+  for (int i = 0; i < shape.layers; ++i) {
     const std::string layer = "model.layers." + std::to_string(i) + ".";
     norm(layer + "input_layernorm", kHidden);
     norm(layer + "post_attention_layernorm", kHidden);
@@ -111,32 +117,32 @@ inline TinyModel tiny_model(const std::string& model_type, uint32_t seed = 1) {
       norm(layer + "post_feedforward_layernorm", kHidden);
     }
     if (is_gemma || model_type == "qwen3") {
-      norm(layer + "self_attn.q_norm", kHead);
-      norm(layer + "self_attn.k_norm", kHead);
+      norm(layer + "self_attn.q_norm", shape.head);
+      norm(layer + "self_attn.k_norm", shape.head);
     }
     if (is_phi) {
-      add(layer + "self_attn.qkv_proj.weight", {(kHeads + 2 * kKvHeads) * kHead, kHidden});
+      add(layer + "self_attn.qkv_proj.weight", {(kHeads + 2 * kKvHeads) * shape.head, kHidden});
       add(layer + "mlp.gate_up_proj.weight", {2 * kInner, kHidden});
     } else {
-      add(layer + "self_attn.q_proj.weight", {kHeads * kHead, kHidden});
-      add(layer + "self_attn.k_proj.weight", {kKvHeads * kHead, kHidden});
-      add(layer + "self_attn.v_proj.weight", {kKvHeads * kHead, kHidden});
+      add(layer + "self_attn.q_proj.weight", {kHeads * shape.head, kHidden});
+      add(layer + "self_attn.k_proj.weight", {kKvHeads * shape.head, kHidden});
+      add(layer + "self_attn.v_proj.weight", {kKvHeads * shape.head, kHidden});
       add(layer + "mlp.gate_proj.weight", {kInner, kHidden});
       add(layer + "mlp.up_proj.weight", {kInner, kHidden});
     }
     if (model_type == "qwen2") {
-      add(layer + "self_attn.q_proj.bias", {kHeads * kHead});
-      add(layer + "self_attn.k_proj.bias", {kKvHeads * kHead});
-      add(layer + "self_attn.v_proj.bias", {kKvHeads * kHead});
+      add(layer + "self_attn.q_proj.bias", {kHeads * shape.head});
+      add(layer + "self_attn.k_proj.bias", {kKvHeads * shape.head});
+      add(layer + "self_attn.v_proj.bias", {kKvHeads * shape.head});
     }
-    add(layer + "self_attn.o_proj.weight", {kHidden, kHeads * kHead});
+    add(layer + "self_attn.o_proj.weight", {kHidden, kHeads * shape.head});
     add(layer + "mlp.down_proj.weight", {kHidden, kInner});
   }
   return out;
 }
 
 // Replaces a dense layer's tensors by ones of the shapes of affine 4 bits by 32.
-inline void pack_4_by_32(TinyModel& model, const std::string& path) {
+inline void pack_4_by_32(ModelFiles& model, const std::string& path) {
   FileTensor weight = model.tensors.at(path + ".weight");
   std::mt19937 random(3);
   const int64_t out = weight.shape[0];
@@ -148,4 +154,4 @@ inline void pack_4_by_32(TinyModel& model, const std::string& path) {
   model.tensors[path + ".biases"] = random_f32({out, in / 32}, random);
 }
 
-}  // namespace mlxserving::testing
+}  // namespace mlxserving::test
