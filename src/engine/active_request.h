@@ -69,6 +69,7 @@ class ActiveRequest {
   Clock::time_point deadline() const;
   Error overdue() const;  // what it then fails with
   void set_paused(bool paused);
+  bool is_paused() const { return is_paused_; }
 
   const Timings& timings() const { return timings_; }  // of what all answers share
   const Usage& usage() const { return usage_; }

@@ -119,19 +119,19 @@ Result<int64_t> kv_room(int64_t weight_bytes, const EngineOptions& options) {
 }
 
 Result<std::unique_ptr<PrefixTier>> make_prefix_tier(const std::string& model_dir, const EngineOptions& options,
-                                                     const World& world) {
+                                                     const World& world, std::shared_ptr<Doorbell> bell) {
   if (options.prefix_cache_dir.empty() || !options.prefix_cache) return std::unique_ptr<PrefixTier>();
   const std::string how =
       fmt::format("{} numerics {} cache {} page {}", world.backend.kernels, static_cast<int>(options.numerics),
                   static_cast<int>(kv_type(options)), nn::kPageTokens);
   MLXS_TRY(std::string fingerprint, model_fingerprint(model_dir, how));
-  MLXS_TRY(PrefixStore store, PrefixStore::open({.directory = options.prefix_cache_dir,
+  MLXS_TRY(PrefixIndex index, PrefixIndex::open({.directory = options.prefix_cache_dir,
                                                  .bytes_max = options.prefix_cache_bytes,
                                                  .fingerprint = std::move(fingerprint)}));
-  return std::make_unique<PrefixTier>(std::move(store), *world.kv);
+  return std::make_unique<PrefixTier>(std::move(index), *world.kv, std::move(bell));
 }
 
-Result<World> make_world(const std::string& model_dir, const EngineOptions& options) {
+Result<World> make_world(const std::string& model_dir, const EngineOptions& options, const Port& port) {
   World world;
   MLXS_TRY(world.backend, make_backend(options));
   MLXS_TRY(world.loaded, models::load_model(model_dir, *world.backend.ops));
@@ -141,7 +141,7 @@ Result<World> make_world(const std::string& model_dir, const EngineOptions& opti
   std::vector<int32_t> pages;
   for (const scheduler::PageGroup& group : world.budget.groups) pages.push_back(group.page_count);
   world.kv = world.backend.ops->make_kv_store(layout, pages, kv_type(options));
-  MLXS_TRY(world.prefix_tier, make_prefix_tier(model_dir, options, world));
+  MLXS_TRY(world.prefix_tier, make_prefix_tier(model_dir, options, world, port.inbox.bell()));
   return world;
 }
 
@@ -220,7 +220,7 @@ Result<std::unique_ptr<HostedModel>> HostedModel::load(const std::string& model_
     if (options.progress) options.progress(fraction, stage);
   };
   report(0.5, "weights");
-  MLXS_TRY(World world, make_world(model_dir, options));
+  MLXS_TRY(World world, make_world(model_dir, options, *port));
   ModelInfo info = describe(world, model_dir);
   auto model = std::make_unique<LiveModel>(std::move(world), std::move(info), options, std::move(port));
   if (options.warm_up) {

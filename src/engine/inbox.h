@@ -42,6 +42,7 @@ class Inbox {
   }
   bool is_closed() const { return commands_.is_closed(); }
   size_t size() const { return commands_.size(); }
+  const std::shared_ptr<Doorbell>& bell() const { return bell_; }  // of its reader
 
  private:
   BoundedQueue<Command> commands_{kInboxMax};

@@ -38,6 +38,7 @@ bool Loop::read() {
   scheduler_->set_limits(governor_.limits());
   while (auto command = port_.inbox.try_pop()) obey(std::move(*command));
   read_flags();
+  take_fetched();
   plan_ = may_step ? scheduler_->plan() : Plan{};
   read_ms_ += ms_since(begin);
   if (plan_.empty()) publish();
@@ -65,9 +66,6 @@ void Loop::obey(Command command) {
   ActiveRequest& request = *submit->request;
   const SequenceId id = next_id_;
   next_id_ += static_cast<SequenceId>(request.prepared().answers);
-  if (options_.prefix_tier != nullptr && request.output() == RowOutput::next) {
-    options_.prefix_tier->restore(request.prepared().ids, *scheduler_);
-  }
   const auto queued = request.is_done_at_once() ? Result<void>() : scheduler_->enqueue(request.spec(id));
   if (!queued) {
     ++report_.metrics.requests_rejected;
@@ -78,7 +76,26 @@ void Loop::obey(Command command) {
   report_.metrics.prompt_tokens += static_cast<uint64_t>(request.prompt_tokens());
   streams_.open(id);
   const auto added = requests_.emplace(id, std::move(submit->request)).first;
-  if (request.is_done_at_once()) finish_all(added, FinishReason::length);
+  if (request.is_done_at_once()) return finish_all(added, FinishReason::length);
+  fetch_prompt(id, request);
+}
+
+// A request whose prompt goes on in files keeps its place in the queue until they are read.
+void Loop::fetch_prompt(SequenceId id, ActiveRequest& request) {
+  if (options_.prefix_tier == nullptr || request.output() != RowOutput::next) return;
+  if (options_.prefix_tier->fetch(id, request.spec(id).prompt, *scheduler_)) set_paused(id, request);
+}
+
+void Loop::take_fetched() {
+  if (options_.prefix_tier == nullptr) return;
+  for (const SequenceId id : options_.prefix_tier->take_read(*scheduler_)) set_paused(id, *requests_.at(id));
+}
+
+void Loop::set_paused(SequenceId id, ActiveRequest& request) {
+  const bool waits = options_.prefix_tier != nullptr && options_.prefix_tier->is_fetching(id);
+  for (const int32_t answer : request.running()) {
+    scheduler_->set_paused(id + static_cast<SequenceId>(answer), request.is_paused() || waits);
+  }
 }
 
 void Loop::read_flags() {
@@ -101,11 +118,8 @@ void Loop::read_stream(SequenceId id, ActiveRequest& request, Clock::time_point 
   const StreamChange change = streams_.see(id, sign);
   if (change == StreamChange::cancel) return finish_all(requests_.find(id), FinishReason::cancelled);
   if (change != StreamChange::none) {
-    const bool paused = change == StreamChange::pause;
-    request.set_paused(paused);
-    for (const int32_t answer : request.running()) {
-      scheduler_->set_paused(id + static_cast<SequenceId>(answer), paused);
-    }
+    request.set_paused(change == StreamChange::pause);
+    set_paused(id, request);
   }
   if (request.deadline() <= now) return fail_all(requests_.find(id), request.overdue());
   next_deadline_ = std::min(next_deadline_, request.deadline());
@@ -276,6 +290,7 @@ void Loop::count_step(const Plan& plan, double step_ms, double host_ms) {
   Metrics& metrics = report_.metrics;
   ++metrics.steps;
   metrics.batch_rows.add(plan.row_count());
+  if (options_.prefix_tier != nullptr) options_.prefix_tier->forget(answer.request->first);
   metrics.step_ms.add(step_ms);
   metrics.host_ms.add(host_ms + std::exchange(read_ms_, 0));
   publish();

@@ -68,6 +68,9 @@ class Loop {
   void save_prompts(const scheduler::Plan& plan);
   void take_prompt(const scheduler::Chunk& chunk, const OutputRows& rows);
   void take_token(SequenceId id, std::span<const float> logits);
+  void fetch_prompt(SequenceId id, ActiveRequest& request);
+  void take_fetched();
+  void set_paused(SequenceId id, ActiveRequest& request);
   void fork(const Answer& first);
   void fail_step(const scheduler::Plan& plan, const Error& error);
 

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
+#include <ranges>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "core/check.h"
 #include "core/content_hash.h"
 #include "core/json.h"
 #include "core/read_file.h"
@@ -22,25 +24,23 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".kv.safetensors";
+constexpr size_t kHeaderBytes = 4096;  // padded to it, so that a file's size is known before it is written
 
-std::string checksum(const PrefixStore::Chunk& pages) {
+std::string path_of(const PrefixStoreOptions& store, const std::string& name) { return store.directory + "/" + name; }
+
+std::string checksum(const PrefixPages& pages) {
   ContentHash hash;
   for (const auto& bytes : pages) hash.add(bytes.data(), bytes.size());
   return fmt::format("{:016x}", hash.value());
 }
 
-std::span<const int32_t> last_chunk(std::span<const int32_t> prompt) { return prompt.last(scheduler::kChunkTokens); }
+std::string tokens_text(const PrefixChunk& chunk) { return fmt::format("{}", fmt::join(chunk.tokens, ",")); }
 
-std::string tokens_text(std::span<const int32_t> prompt) {
-  return fmt::format("{}", fmt::join(last_chunk(prompt), ","));
-}
-
-std::string header_of(std::span<const int32_t> prompt, const PrefixStore::Chunk& pages,
-                      const std::string& fingerprint) {
+std::string header_of(const PrefixStoreOptions& store, const PrefixChunk& chunk, const PrefixPages& pages) {
   Json header = {{"__metadata__",
-                  {{"fingerprint", fingerprint},
-                   {"tokens_before", std::to_string(prompt.size() - scheduler::kChunkTokens)},
-                   {"tokens", tokens_text(prompt)},
+                  {{"fingerprint", store.fingerprint},
+                   {"tokens_end", std::to_string(chunk.end)},
+                   {"tokens", tokens_text(chunk)},
                    {"checksum", checksum(pages)}}}};
   size_t begin = 0;
   for (size_t g = 0; g < pages.size(); ++g) {
@@ -48,109 +48,123 @@ std::string header_of(std::span<const int32_t> prompt, const PrefixStore::Chunk&
         {"dtype", "U8"}, {"shape", {pages[g].size()}}, {"data_offsets", {begin, begin + pages[g].size()}}};
     begin += pages[g].size();
   }
-  return to_text(header);
+  std::string text = to_text(header);
+  check(text.size() <= kHeaderBytes, "the header of a stored prefix fits its place");
+  text.resize(kHeaderBytes, ' ');
+  return text;
 }
 
 }  // namespace
 
-Result<PrefixStore> PrefixStore::open(const PrefixStoreOptions& options) {
-  PrefixStore store(options);
+std::vector<PrefixChunk> prefix_chunks(std::span<const int32_t> prompt, const std::string& fingerprint) {
+  constexpr auto kTokens = static_cast<size_t>(scheduler::kChunkTokens);
+  std::vector<PrefixChunk> chunks;
+  ContentHash hash;
+  hash.add(fingerprint.data(), fingerprint.size());
+  for (size_t begin = 0; begin + kTokens <= prompt.size(); begin += kTokens) {
+    const auto tokens = prompt.subspan(begin, kTokens);
+    hash.add(tokens.data(), tokens.size_bytes());
+    const auto end = static_cast<int32_t>(begin + kTokens);
+    chunks.push_back({fmt::format("{:016x}-{}{}", hash.value(), end, kSuffix), end, {tokens.begin(), tokens.end()}});
+  }
+  return chunks;
+}
+
+int64_t prefix_file_bytes(const PrefixPages& pages) {
+  size_t bytes = sizeof(uint64_t) + kHeaderBytes;
+  for (const auto& group : pages) bytes += group.size();
+  return static_cast<int64_t>(bytes);
+}
+
+Result<PrefixPages> read_prefix(const PrefixStoreOptions& store, const PrefixChunk& chunk) {
+  const std::string path = path_of(store, chunk.name);
+  MLXS_TRY(const auto file, format::open_safetensors(path));
+  const auto says = [&](const char* key, const std::string& expected) {
+    const auto it = file.metadata.find(key);
+    return it != file.metadata.end() && it->second == expected;
+  };
+  const auto refuse = [&](const char* why) {
+    return fail(ErrorCode::invalid_model, path, "a stored prefix cannot be used: {}", why);
+  };
+  if (!says("fingerprint", store.fingerprint)) return refuse("it is of another model");
+  if (!says("tokens", tokens_text(chunk))) return refuse("it is of another text");
+  PrefixPages pages;
+  for (const format::Tensor& tensor : file.tensors) {  // in the order of their groups
+    const auto* begin = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
+    pages.emplace_back(begin, begin + tensor.bytes.size());
+  }
+  if (!says("checksum", checksum(pages))) return refuse("its checksum does not fit its bytes");
+  std::error_code ignored;  // the file's time says after a restart when it was used last
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
+  return pages;
+}
+
+Result<void> write_prefix(const PrefixStoreOptions& store, const PrefixChunk& chunk, const PrefixPages& pages) {
+  std::string bytes(sizeof(uint64_t), '\0');
+  const uint64_t length = kHeaderBytes;
+  std::memcpy(bytes.data(), &length, sizeof length);
+  bytes.reserve(static_cast<size_t>(prefix_file_bytes(pages)));
+  bytes += header_of(store, chunk, pages);
+  for (const auto& group : pages) bytes.append(reinterpret_cast<const char*>(group.data()), group.size());
+  return write_file(path_of(store, chunk.name), bytes);
+}
+
+Result<PrefixIndex> PrefixIndex::open(const PrefixStoreOptions& options) {
+  PrefixIndex index(options);
   std::error_code error;
   fs::create_directories(options.directory, error);
   std::vector<std::pair<fs::file_time_type, fs::directory_entry>> found;
   for (auto it = fs::directory_iterator(options.directory, error); !error && it != fs::directory_iterator();
        it.increment(error)) {
-    if (it->path().filename().string().ends_with(kSuffix)) found.emplace_back(it->last_write_time(error), *it);
+    const bool is_ours = it->path().filename().string().ends_with(kSuffix) && it->is_regular_file(error);
+    if (is_ours) found.emplace_back(it->last_write_time(error), *it);
   }
   if (error) {
     return fail(ErrorCode::io, options.directory, "the prefix cache's directory cannot be used: {}", error.message());
   }
   std::ranges::sort(found, {}, [](const auto& entry) { return entry.first; });
   for (const auto& [time, entry] : found) {
-    store.add(entry.path().filename().string(), static_cast<int64_t>(entry.file_size(error)));
+    const std::string name = entry.path().filename().string();
+    const auto bytes = static_cast<int64_t>(entry.file_size(error));
+    index.files_[name] = {bytes, index.uses_.insert(index.uses_.end(), name)};
+    index.bytes_ += bytes;
   }
-  store.make_room(0);
-  return store;
+  for (const std::string& name : index.make_room(0)) fs::remove(path_of(options, name), error);
+  return index;
 }
 
-// The hash of all tokens, so that equal chunks behind different beginnings have files of their own.
-std::string PrefixStore::name_of(std::span<const int32_t> prompt) const {
-  ContentHash hash;
-  hash.add(options_.fingerprint.data(), options_.fingerprint.size());
-  hash.add(prompt.data(), prompt.size_bytes());
-  return fmt::format("{:016x}-{}{}", hash.value(), prompt.size(), kSuffix);
-}
-
-bool PrefixStore::has(std::span<const int32_t> prompt) const { return files_.contains(name_of(prompt)); }
-
-Result<PrefixStore::Chunk> PrefixStore::load(std::span<const int32_t> prompt) {
-  const std::string name = name_of(prompt);
-  if (!files_.contains(name)) return fail(ErrorCode::not_found, name, "no such prefix is stored");
-  const auto refuse = [&](const std::string& why) {
-    remove(name);
-    return fail(ErrorCode::invalid_model, path_of(name), "a stored prefix is not used and deleted: {}", why);
-  };
-  const auto file = format::open_safetensors(path_of(name));
-  if (!file) return refuse(file.error().message);
-  const auto says = [&](const char* key, const std::string& expected) {
-    const auto it = file->metadata.find(key);
-    return it != file->metadata.end() && it->second == expected;
-  };
-  if (!says("fingerprint", options_.fingerprint)) return refuse("it is of another model");
-  if (!says("tokens", tokens_text(prompt))) return refuse("it is of another text");
-  Chunk pages;
-  for (const format::Tensor& tensor : file->tensors) {  // in the order of their groups
-    const auto* begin = reinterpret_cast<const uint8_t*>(tensor.bytes.data());
-    pages.emplace_back(begin, begin + tensor.bytes.size());
+void PrefixIndex::use(std::span<const PrefixChunk> chunks) {
+  for (const PrefixChunk& chunk : std::views::reverse(chunks)) {
+    if (const auto file = files_.find(chunk.name); file != files_.end()) {
+      uses_.splice(uses_.end(), uses_, file->second.use);
+    }
   }
-  if (!says("checksum", checksum(pages))) return refuse("its checksum does not fit its bytes");
-  touch(name);
-  return pages;
 }
 
-Result<void> PrefixStore::save(std::span<const int32_t> prompt, const Chunk& pages) {
-  const std::string name = name_of(prompt);
-  if (files_.contains(name)) {
-    touch(name);
-    return {};
-  }
-  const std::string header = header_of(prompt, pages, options_.fingerprint);
-  const uint64_t length = header.size();
-  std::string bytes(sizeof length, '\0');
-  std::memcpy(bytes.data(), &length, sizeof length);
-  bytes += header;
-  for (const auto& group : pages) bytes.append(reinterpret_cast<const char*>(group.data()), group.size());
-  const auto size = static_cast<int64_t>(bytes.size());
-  if (size > options_.bytes_max) return {};
-  make_room(size);
-  MLXS_CHECKED(write_file(path_of(name), bytes));
-  add(name, size);
-  return {};
-}
-
-void PrefixStore::add(const std::string& name, int64_t bytes) {
+std::optional<std::vector<std::string>> PrefixIndex::add(const std::string& name, int64_t bytes) {
+  check(!has(name), "a file is added once");
+  if (bytes > options_.bytes_max) return std::nullopt;
+  std::vector<std::string> deleted = make_room(bytes);
   files_[name] = {bytes, uses_.insert(uses_.end(), name)};
   bytes_ += bytes;
+  return deleted;
 }
 
-// The file's time says after a restart when it was used last.
-void PrefixStore::touch(const std::string& name) {
-  uses_.splice(uses_.end(), uses_, files_.at(name).use);
-  std::error_code ignored;
-  fs::last_write_time(path_of(name), fs::file_time_type::clock::now(), ignored);
-}
-
-void PrefixStore::remove(const std::string& name) {
+void PrefixIndex::remove(const std::string& name) {
   const auto file = files_.find(name);
+  if (file == files_.end()) return;
   bytes_ -= file->second.bytes;
   uses_.erase(file->second.use);
   files_.erase(file);
-  std::error_code ignored;
-  fs::remove(path_of(name), ignored);
 }
 
-void PrefixStore::make_room(int64_t bytes) {
-  while (!uses_.empty() && bytes_ + bytes > options_.bytes_max) remove(std::string(uses_.front()));
+std::vector<std::string> PrefixIndex::make_room(int64_t bytes) {
+  std::vector<std::string> names;
+  while (!uses_.empty() && bytes_ + bytes > options_.bytes_max) {
+    names.push_back(uses_.front());
+    remove(names.back());
+  }
+  return names;
 }
 
 }  // namespace mlxserving::engine

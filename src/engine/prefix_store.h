@@ -1,15 +1,15 @@
-// The prefix cache's second tier: pages of prompts in files, which survive a restart.
+// The prefix cache's second tier on disk: which chunks of prompts are in files, and what such a file holds.
 #pragma once
 
 #include <cstdint>
 #include <list>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "mlxserving/error.h"
-#include "nn/kv_view.h"
 
 namespace mlxserving::engine {
 
@@ -19,24 +19,45 @@ struct PrefixStoreOptions {
   std::string fingerprint;  // of everything the bits depend on: weights, numerics, kernels, type of the cache
 };
 
-// A file holds the pages of one chunk of kChunkTokens tokens in every layer group (safetensors: a tensor of bytes a
-// group) and is named by a hash of the fingerprint and of all tokens up to the chunk's end. Tokens, fingerprint and a
-// checksum stand in its metadata: what does not agree is not used. When the files outgrow `bytes_max`, those used
-// longest ago are deleted. Files of other programs in the directory are left alone. Engine thread.
-class PrefixStore {
+// Pages of kChunkTokens tokens, [group]: one after another, each as KvStore::read_page gives it.
+using PrefixPages = std::vector<std::vector<uint8_t>>;
+
+// A chunk of a prompt and the file for it. The name is a hash of the fingerprint and of all tokens up to its end;
+// tokens, fingerprint and a checksum of the pages stand in the file (safetensors: a tensor of bytes a group), and what
+// does not agree is not used.
+struct PrefixChunk {
+  std::string name;
+  int32_t end = 0;              // of its tokens in the prompt
+  std::vector<int32_t> tokens;  // the last of them: kChunkTokens
+};
+
+// The whole chunks of a prompt, in order.
+std::vector<PrefixChunk> prefix_chunks(std::span<const int32_t> prompt, const std::string& fingerprint);
+
+// The size of its file.
+int64_t prefix_file_bytes(const PrefixPages& pages);
+
+// Errors: not_found, io, invalid_model for a file that is broken or of another text. Any thread.
+Result<PrefixPages> read_prefix(const PrefixStoreOptions& store, const PrefixChunk& chunk);
+// An error leaves no file. Any thread.
+Result<void> write_prefix(const PrefixStoreOptions& store, const PrefixChunk& chunk, const PrefixPages& pages);
+
+// Which files there are, and which of them go when they outgrow `bytes_max`: those used longest ago. Decides and
+// remembers; others read, write and delete. Files of other programs in the directory are left alone. Engine thread.
+class PrefixIndex {
  public:
-  // Finds the files that are there. Error: io when the directory cannot be used.
-  static Result<PrefixStore> open(const PrefixStoreOptions& options);
+  // Finds the files that are there and deletes those beyond `bytes_max`. Error: io when the directory cannot be used.
+  static Result<PrefixIndex> open(const PrefixStoreOptions& options);
 
-  // Pages of the chunk that ends with `prompt`, [group]: one after another, each as KvStore::read_page gives it.
-  using Chunk = std::vector<std::vector<uint8_t>>;
+  bool has(const std::string& name) const { return files_.contains(name); }
+  // All of a prompt's: the earlier is used more recently, for without it the later is worth nothing.
+  void use(std::span<const PrefixChunk> chunks);
+  // A file that will be written; the names of those to be deleted before. None if it can have no place.
+  std::optional<std::vector<std::string>> add(const std::string& name, int64_t bytes);
+  // It could not be written, or was not what it should be.
+  void remove(const std::string& name);
 
-  bool has(std::span<const int32_t> prompt) const;
-  // Errors: not_found, io, invalid_model for a file that is broken or of another text; it is deleted then.
-  Result<Chunk> load(std::span<const int32_t> prompt);
-  // An error leaves no file.
-  Result<void> save(std::span<const int32_t> prompt, const Chunk& pages);
-
+  const PrefixStoreOptions& options() const { return options_; }
   int64_t bytes() const { return bytes_; }
   size_t file_count() const { return files_.size(); }
 
@@ -46,13 +67,8 @@ class PrefixStore {
     std::list<std::string>::iterator use;
   };
 
-  explicit PrefixStore(PrefixStoreOptions options) : options_(std::move(options)) {}
-  std::string name_of(std::span<const int32_t> prompt) const;
-  std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
-  void add(const std::string& name, int64_t bytes);
-  void touch(const std::string& name);
-  void remove(const std::string& name);
-  void make_room(int64_t bytes);
+  explicit PrefixIndex(PrefixStoreOptions options) : options_(std::move(options)) {}
+  std::vector<std::string> make_room(int64_t bytes);
 
   PrefixStoreOptions options_;
   std::map<std::string, File> files_;

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <utility>
+#include <variant>
 #include <vector>
 
+#include "core/check.h"
 #include "core/content_hash.h"
 #include "core/result.h"
 
@@ -18,6 +21,10 @@ namespace fs = std::filesystem;
 constexpr int32_t kChunk = scheduler::kChunkTokens;
 constexpr int32_t kPages = kChunk / nn::kPageTokens;
 constexpr int64_t kSampleBytes = 64 << 10;
+
+// Chunks on their way: enough that the disk never waits for a step, little enough that they are no second cache.
+constexpr size_t kReadingMax = kPrefixOutcomesMax;
+constexpr int64_t kWritingBytesMax = int64_t{64} << 20;  // or one chunk
 
 std::string sample(std::ifstream& file, int64_t begin) {
   std::string bytes(static_cast<size_t>(kSampleBytes), '\0');
@@ -66,45 +73,114 @@ Result<std::string> model_fingerprint(const std::string& model_dir, const std::s
   return fmt::format("{:016x} {}", hash.value(), how);
 }
 
-void PrefixTier::restore(std::span<const int32_t> prompt, scheduler::Scheduler& scheduler) {
-  if (!trouble_.empty()) return;
-  const auto last = (static_cast<int32_t>(prompt.size()) - 1) / kChunk * kChunk;
-  for (int32_t end = scheduler.kept_tokens(prompt) / kChunk * kChunk + kChunk; end <= last; end += kChunk) {
-    const auto beginning = prompt.first(static_cast<size_t>(end));
-    if (!store_.has(beginning)) return;
-    const auto chunk = store_.load(beginning);
-    if (!chunk) return;  // it is deleted: computed and saved again
-    const auto installed = scheduler.install(beginning);
-    if (installed.size() != chunk->size()) return;
-    for (size_t g = 0; g < installed.size(); ++g) {
-      const auto bytes = static_cast<size_t>(kv_.page_bytes(static_cast<int>(g)));
-      const std::span<const uint8_t> from = (*chunk)[g];
-      for (size_t i = 0; i < installed[g].size(); ++i) {
-        kv_.write_page(static_cast<int>(g), installed[g][i], from.subspan(i * bytes, bytes));
-      }
+PrefixTier::PrefixTier(PrefixIndex index, nn::KvStore& kv, std::shared_ptr<Doorbell> bell)
+    : index_(std::move(index)), kv_(kv), worker_(index_.options(), std::move(bell)) {}
+
+bool PrefixTier::fetch(SequenceId id, std::shared_ptr<const std::vector<int32_t>> prompt,
+                       const scheduler::Scheduler& scheduler) {
+  // The last token is always computed.
+  auto chunks = prefix_chunks(std::span(*prompt).first(prompt->size() - 1), index_.options().fingerprint);
+  index_.use(chunks);
+  const int32_t kept = scheduler.kept_tokens(*prompt);
+  std::erase_if(chunks, [&](const PrefixChunk& chunk) { return chunk.end <= kept; });
+  const auto missing = std::ranges::find_if_not(chunks, [&](const PrefixChunk& c) { return index_.has(c.name); });
+  chunks.erase(missing, chunks.end());
+  if (chunks.empty()) return false;
+  fetches_.emplace(id, Fetch{.prompt = std::move(prompt), .chunks = std::move(chunks)});
+  ask();
+  return true;
+}
+
+// Sequences in the order of their ids; what finds no place now is asked for when something has been read.
+void PrefixTier::ask() {
+  for (auto& [id, fetch] : fetches_) {
+    while (fetch.is_whole && fetch.asked < fetch.chunks.size()) {
+      PrefixJob job = PrefixRead{.sequence = id, .chunk = fetch.chunks[fetch.asked]};
+      if (reading_ == kReadingMax || !worker_.try_push(job)) return;
+      ++fetch.asked;
+      ++reading_;
     }
   }
 }
 
-void PrefixTier::save(scheduler::SequenceId id, std::span<const int32_t> prompt, int32_t position_end,
+std::vector<PrefixTier::SequenceId> PrefixTier::take_read(scheduler::Scheduler& scheduler) {
+  while (auto outcome = worker_.try_pop()) {
+    if (auto* read = std::get_if<PrefixReadDone>(&*outcome)) take(std::move(*read), scheduler);
+    if (const auto* written = std::get_if<PrefixWriteDone>(&*outcome)) take(*written);
+  }
+  ask();
+  std::vector<SequenceId> done;
+  for (const auto& [id, fetch] : fetches_) {
+    if (fetch.is_done()) done.push_back(id);
+  }
+  for (const SequenceId id : done) fetches_.erase(id);
+  return done;
+}
+
+void PrefixTier::take(PrefixReadDone done, scheduler::Scheduler& scheduler) {
+  --reading_;
+  if (!done.pages) index_.remove(done.read.chunk.name);  // computed again, and then stored again
+  const auto it = fetches_.find(done.read.sequence);
+  if (it == fetches_.end()) return;
+  Fetch& fetch = it->second;
+  ++fetch.answered;
+  const auto beginning = std::span(*fetch.prompt).first(static_cast<size_t>(done.read.chunk.end));
+  fetch.is_whole = fetch.is_whole && done.pages && install(beginning, *done.pages, scheduler);
+}
+
+void PrefixTier::take(const PrefixWriteDone& done) {
+  writing_bytes_ -= done.bytes;
+  if (done.written) return;
+  index_.remove(done.name);
+  trouble_ = fmt::format("prompts are no longer stored on disk: {}", done.written.error().message);
+}
+
+// False if there is no room, or what lies before it is gone.
+bool PrefixTier::install(std::span<const int32_t> beginning, const PrefixPages& pages,
+                         scheduler::Scheduler& scheduler) {
+  if (scheduler.kept_tokens(beginning) == static_cast<int32_t>(beginning.size())) return true;  // by another
+  const auto installed = scheduler.install(beginning);
+  if (installed.size() != pages.size()) return false;
+  for (size_t g = 0; g < installed.size(); ++g) {
+    const auto bytes = static_cast<size_t>(kv_.page_bytes(static_cast<int>(g)));
+    for (size_t i = 0; i < installed[g].size(); ++i) {
+      kv_.write_page(static_cast<int>(g), installed[g][i], std::span(pages[g]).subspan(i * bytes, bytes));
+    }
+  }
+  return true;
+}
+
+void PrefixTier::save(SequenceId id, std::span<const int32_t> prompt, int32_t position_end,
                       const scheduler::Scheduler& scheduler) {
   if (!trouble_.empty() || position_end % kChunk != 0) return;
-  const auto beginning = prompt.first(static_cast<size_t>(position_end));
-  if (store_.has(beginning)) return;
-  PrefixStore::Chunk chunk;
-  const auto tables = scheduler.page_tables(id);
+  if (writing_bytes_ > kWritingBytesMax || worker_.room() == 0) return;
+  const auto chunks = prefix_chunks(prompt.first(static_cast<size_t>(position_end)), index_.options().fingerprint);
+  const PrefixChunk& chunk = chunks.back();
+  if (index_.has(chunk.name)) return;
+  PrefixPages pages = copy_pages(scheduler.page_tables(id), position_end);
+  if (pages.empty()) return;
+  const int64_t bytes = prefix_file_bytes(pages);
+  auto deleted = index_.add(chunk.name, bytes);
+  if (!deleted) return;
+  index_.use(chunks);
+  PrefixJob job = PrefixWrite{.chunk = chunk, .pages = std::move(pages), .deleted = std::move(*deleted)};
+  check(worker_.try_push(job), "there was room");
+  writing_bytes_ += bytes;
+}
+
+// [group]; empty if some are gone.
+PrefixPages PrefixTier::copy_pages(std::span<const std::span<const int32_t>> tables, int32_t position_end) {
+  PrefixPages copies;
   for (size_t g = 0; g < tables.size(); ++g) {
     const std::vector<int32_t> pages = chunk_pages(tables[g], position_end);
-    if (pages.empty()) return;
+    if (pages.empty()) return {};
     const auto bytes = static_cast<size_t>(kv_.page_bytes(static_cast<int>(g)));
-    auto& group = chunk.emplace_back(pages.size() * bytes);
+    auto& group = copies.emplace_back(pages.size() * bytes);
     for (size_t i = 0; i < pages.size(); ++i) {
       kv_.read_page(static_cast<int>(g), pages[i], std::span(group).subspan(i * bytes, bytes));
     }
   }
-  if (const auto saved = store_.save(beginning, chunk); !saved) {
-    trouble_ = fmt::format("prompts are no longer stored on disk: {}", saved.error().message);
-  }
+  return copies;
 }
 
 }  // namespace mlxserving::engine

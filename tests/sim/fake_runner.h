@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <random>
 #include <span>
@@ -11,12 +12,13 @@
 
 #include "core/check.h"
 #include "engine/runner.h"
+#include "nn/kv_view.h"
 
 namespace mlxserving::engine::test {
 
 constexpr int32_t kFakeVocabulary = 256;
 
-class FakeRunner final : public Runner {
+class FakeRunner final : public Runner, public nn::KvStore {
  public:
   explicit FakeRunner(std::vector<scheduler::PageGroup> groups) : groups_(std::move(groups)) {
     for (const scheduler::PageGroup& group : groups_) {
@@ -44,7 +46,7 @@ class FakeRunner final : public Runner {
 
   Result<StepOutput> run(std::span<const ChunkTokens> chunks, std::span<const scheduler::PageCopy> copies,
                          const scheduler::Scheduler& scheduler) override {
-    for (const auto& [group, from, to] : copies) copy(group, from, to);
+    for (const auto& [group, from, to] : copies) copy_page(static_cast<int>(group), from, to);
     for (const ChunkTokens& chunk : chunks) write(chunk, scheduler);
     if (throws_due > 0 && throws_due-- > 0) throw BrokenInvariant("planted");
     if (errors_due > 0 && errors_due-- > 0) return Error{ErrorCode::internal, "planted", ""};
@@ -63,6 +65,18 @@ class FakeRunner final : public Runner {
     return output;
   }
 
+  int64_t bytes() const override { return 0; }
+  int64_t page_bytes(int group) const override { return groups_[static_cast<size_t>(group)].page_tokens * 4; }
+  void copy_page(int group, int32_t from, int32_t to) override {
+    std::memcpy(page_data(group, to), page_data(group, from), static_cast<size_t>(page_bytes(group)));
+  }
+  void read_page(int group, int32_t page, std::span<uint8_t> bytes) override {
+    std::memcpy(bytes.data(), page_data(group, page), bytes.size());
+  }
+  void write_page(int group, int32_t page, std::span<const uint8_t> bytes) override {
+    std::memcpy(page_data(group, page), bytes.data(), bytes.size());
+  }
+
  private:
   static constexpr uint64_t kSeed = 1469598103934665603U;  // Fowler, Noll, Vo
   static uint64_t mix(uint64_t hash, int32_t token) { return (hash ^ static_cast<uint64_t>(token)) * 1099511628211U; }
@@ -79,9 +93,7 @@ class FakeRunner final : public Runner {
     return slot(group, table[logical % table.size()], position);
   }
 
-  void copy(size_t group, int32_t from, int32_t to) {
-    for (int32_t i = 0; i < groups_[group].page_tokens; ++i) slot(group, to, i) = slot(group, from, i);
-  }
+  int32_t* page_data(int group, int32_t page) { return &slot(static_cast<size_t>(group), page, 0); }
 
   void write(const ChunkTokens& rows, const scheduler::Scheduler& scheduler) {
     const auto tables = scheduler.page_tables(rows.chunk.sequence);

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <list>
 #include <map>
 #include <random>
@@ -11,67 +13,19 @@
 #include <malloc.h>
 #endif
 
-#include "engine/loop.h"
-#include "sim/fake_runner.h"
-#include "support/tiny_model.h"
+#include "sim/loop_world.h"
 
 namespace mlxserving::engine {
 namespace {
 
-using mlxserving::test::TinyModel;
-using test::FakeRunner;
+using test::full_and_sliding;
+using test::prepared;
+using test::words;
+using test::World;
 
 int64_t from_environment(const char* name, int64_t fallback) {
   const char* text = std::getenv(name);
   return text == nullptr ? fallback : std::atoll(text);
-}
-
-TextModel& words() {
-  static const TinyModel model;
-  static auto text = load_text_model(model.dir());
-  EXPECT_TRUE(text) << text.error().message;
-  return *text;
-}
-
-Prepared prepared(std::vector<int32_t> ids, int32_t answer_tokens) {
-  Prepared out;
-  out.tokens_max = static_cast<int32_t>(ids.size()) + answer_tokens;
-  out.ids = std::move(ids);
-  out.sampling.temperature = 0;
-  out.sampling.seed = 1;
-  return out;
-}
-
-// A loop, its model and its callers.
-struct World {
-  explicit World(std::vector<scheduler::PageGroup> groups, const scheduler::Limits& limits = {})
-      : port(std::make_shared<Doorbell>()), runner(groups), loop(port, runner, {.limits = limits}, groups) {}
-
-  std::shared_ptr<StreamState> submit(Prepared request) {
-    auto stream = std::make_shared<StreamState>(request.answers);
-    auto active = ActiveRequest::create(std::move(request), words(), stream);
-    Command command = Submit{std::move(*active)};
-    EXPECT_TRUE(port.inbox.try_push(command));
-    return stream;
-  }
-  // As the engine thread does it.
-  void step() {
-    try {
-      if (loop.read()) loop.step();
-    } catch (const std::exception& e) {
-      loop.rebuild({ErrorCode::internal, e.what(), ""});
-    }
-  }
-  Metrics metrics() const { return port.board.read().metrics; }
-
-  Port port;
-  FakeRunner runner;
-  Loop loop;
-};
-
-std::vector<scheduler::PageGroup> full_and_sliding(int32_t pages) {
-  return {{.page_count = pages, .page_tokens = 32, .window = 0, .page_bytes = 64},
-          {.page_count = pages, .page_tokens = 32, .window = 40, .page_bytes = 64}};
 }
 
 struct Caller {
@@ -91,7 +45,7 @@ class LoopSim : public testing::Test {
   void arrive(World& world) {
     std::vector<int32_t> ids;
     const int32_t family = below(3);
-    const int32_t shared = 32 * below(8);
+    const int32_t shared = 32 * below(world.tier ? 17 : 8);  // chunks that are stored are of 256
     const int32_t own = 1 + below(chance(4) ? 300 : 50);
     for (int32_t i = 0; i < shared + own; ++i) ids.push_back(i < shared ? 40 + family : 'a' + below(26));
     const int32_t tokens = 1 + below(chance(5) ? 150 : 20);
@@ -159,33 +113,60 @@ class LoopSim : public testing::Test {
     }
   }
 
+  // A file vanishes, or one of its bytes changes.
+  void damage(const std::string& directory) {
+    for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+      if (!chance(20)) continue;
+      std::error_code gone;
+      if (chance(2)) {
+        std::filesystem::remove(entry.path(), gone);
+      } else if (std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary); file) {
+        file.seekp(-1 - below(2000), std::ios::end).put('x');
+      }
+    }
+  }
+
+  void run_worlds(int64_t steps, const std::string& stored) {
+    const auto seed = static_cast<uint32_t>(from_environment("MLXS_SIM_SEED", std::random_device{}()));
+    SCOPED_TRACE(testing::Message() << "MLXS_SIM_SEED=" << seed);
+    random_.seed(seed);
+    for (int world_index = 0; world_index < 10 && !HasFatalFailure(); ++world_index) {
+      World world(full_and_sliding(28 + below(60)), {.running_max = 12, .queue_max = 40}, stored, 200'000);
+      for (int64_t i = 0; i < steps && !HasFatalFailure(); ++i) {
+        if (chance(3)) arrive(world);
+        if (world.tier && chance(50)) damage(stored);
+        disturb(world);
+        world.step();
+        world.runner.errors_due = world.runner.throws_due = 0;  // where there was no step, none failed
+        retire(world, false);
+      }
+      for (int i = 0; i < 20000 && !callers_.empty() && !HasFatalFailure(); ++i) {
+        world.step_or_wait();
+        retire(world, true);
+      }
+      ASSERT_TRUE(callers_.empty()) << "a request is lost";
+      const Metrics metrics = world.metrics();
+      ASSERT_EQ(metrics.pages_free + metrics.pages_cached, metrics.pages_total);
+      ASSERT_EQ(metrics.invalid_transitions, 0U);
+      cached_tokens_ += metrics.cached_prompt_tokens;
+    }
+  }
+
   std::mt19937 random_;
   std::list<Caller> callers_;
+  uint64_t cached_tokens_ = 0;
 };
 
 TEST_F(LoopSim, every_answer_is_its_own_whatever_comes_together) {
-  const int64_t steps = from_environment("MLXS_SIM_STEPS", 30000) / 10;
-  const auto seed = static_cast<uint32_t>(from_environment("MLXS_SIM_SEED", std::random_device{}()));
-  SCOPED_TRACE(testing::Message() << "MLXS_SIM_SEED=" << seed);
-  random_.seed(seed);
-  for (int world_index = 0; world_index < 10 && !HasFatalFailure(); ++world_index) {
-    World world(full_and_sliding(28 + below(60)), {.running_max = 12, .queue_max = 40});
-    for (int64_t i = 0; i < steps && !HasFatalFailure(); ++i) {
-      if (chance(3)) arrive(world);
-      disturb(world);
-      world.step();
-      world.runner.errors_due = world.runner.throws_due = 0;  // where there was no step, none failed
-      retire(world, false);
-    }
-    for (int i = 0; i < 20000 && !callers_.empty() && !HasFatalFailure(); ++i) {
-      world.step();
-      retire(world, true);
-    }
-    ASSERT_TRUE(callers_.empty()) << "a request is lost";
-    const Metrics metrics = world.metrics();
-    ASSERT_EQ(metrics.pages_free + metrics.pages_cached, metrics.pages_total);
-    ASSERT_EQ(metrics.invalid_transitions, 0U);
-  }
+  run_worlds(from_environment("MLXS_SIM_STEPS", 30000) / 10, "");
+}
+
+// Pools so short that prompts come from files as often as from pages, files that vanish and change.
+TEST_F(LoopSim, every_answer_is_its_own_whatever_comes_from_files) {
+  const std::string directory = testing::TempDir() + "mlxs_sim_prefixes";
+  std::filesystem::remove_all(directory);
+  run_worlds(from_environment("MLXS_SIM_STEPS", 30000) / 30, directory);
+  std::filesystem::remove_all(directory);
 }
 
 TEST(LoopFailure, a_failed_step_fails_exactly_its_requests) {
