@@ -111,10 +111,10 @@ void ActiveRequest::fork() {
   }
 }
 
-Result<std::optional<FinishReason>> ActiveRequest::take_token(int32_t answer, std::span<const float> logits,
-                                                              sampling::Workspace& workspace) {
+std::optional<FinishReason> ActiveRequest::take_token(int32_t answer, const sampling::Sampled& sampled,
+                                                      std::span<const float> logits) {
   last_token_ = Clock::now();
-  return answers_.at(static_cast<size_t>(answer))->take_token(logits, workspace, *stream_);
+  return generation(answer).take_token(sampled, logits, *stream_);
 }
 
 void ActiveRequest::finish(int32_t answer, FinishReason reason) {

@@ -52,9 +52,9 @@ class ActiveRequest {
   bool must_fork() const { return answers_.size() < static_cast<size_t>(prepared_->answers); }
 
   // As Generation's.
-  Result<std::optional<FinishReason>> take_token(int32_t answer, std::span<const float> logits,
-                                                 sampling::Workspace& workspace);
-  const Generation& generation(int32_t answer) const { return *answers_.at(static_cast<size_t>(answer)); }
+  std::optional<FinishReason> take_token(int32_t answer, const sampling::Sampled& sampled,
+                                         std::span<const float> logits);
+  Generation& generation(int32_t answer) { return *answers_.at(static_cast<size_t>(answer)); }
 
   // The last event of one answer. After it nothing more may be called for that answer.
   void finish(int32_t answer, FinishReason reason);

@@ -51,14 +51,19 @@ Generation::Generation(std::shared_ptr<const Prepared> prepared, const TextModel
   sampler_.append_prompt(prepared_->ids);
 }
 
-Result<std::optional<FinishReason>> Generation::take_token(std::span<const float> logits,
-                                                           sampling::Workspace& workspace, StreamState& stream) {
-  std::span<const uint32_t> allowed;
-  if (prepared_->grammar) {
-    if (!guide_) guide_.emplace(prepared_->grammar);
-    MLXS_TRY(allowed, guide_->allowed());
-  }
-  MLXS_TRY(const sampling::Sampled sampled, sampler_.sample(logits, workspace, allowed));
+Result<std::span<const uint32_t>> Generation::allowed() {
+  if (!prepared_->grammar) return std::span<const uint32_t>{};
+  if (!guide_) guide_.emplace(prepared_->grammar);
+  return guide_->allowed();
+}
+
+Result<sampling::Sampled> Generation::choose(std::span<const float> logits, std::span<const uint32_t> allowed,
+                                             sampling::Workspace& workspace) const {
+  return sampler_.sample(logits, workspace, allowed);
+}
+
+std::optional<FinishReason> Generation::take_token(const sampling::Sampled& sampled, std::span<const float> logits,
+                                                   StreamState& stream) {
   if (guide_) guide_->accept(sampled.id);
   take_time();
   sampler_.append(sampled.id);

@@ -32,10 +32,15 @@ class Generation {
   double first_token_ms() const { return first_token_ms_; }    // since submit; 0 before it
   double token_gap_ms() const { return token_gap_ms_; }  // from the last token but one to the last; 0 after the first
 
-  // Chooses the next token from the logits and tells the reader; the reason if the answer ends with it. The stream has
-  // room (can_take_tokens). An Error ends the answer.
-  Result<std::optional<FinishReason>> take_token(std::span<const float> logits, sampling::Workspace& workspace,
-                                                 StreamState& stream);
+  // What choose() may choose from, as Sampler::sample takes it; valid until take_token(). An Error ends the answer.
+  Result<std::span<const uint32_t>> allowed();
+  // The next token. Changes nothing: any thread, while the engine's waits. An Error ends the answer.
+  Result<sampling::Sampled> choose(std::span<const float> logits, std::span<const uint32_t> allowed,
+                                   sampling::Workspace& workspace) const;
+  // Appends what was chosen and tells the reader; the reason if the answer ends with it. The stream has room
+  // (can_take_tokens).
+  std::optional<FinishReason> take_token(const sampling::Sampled& sampled, std::span<const float> logits,
+                                         StreamState& stream);
 
   // What the answer ends with: the text still held back, and its counts. The request adds what it knows.
   Finished finish(FinishReason reason);

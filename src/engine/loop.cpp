@@ -28,6 +28,7 @@ Loop::Loop(Port& port, Runner& runner, const LoopOptions& options, std::vector<s
       runner_(runner),
       options_(options),
       groups_(std::move(groups)),
+      workspaces_(static_cast<size_t>(runner.threads())),
       governor_(options.limits, options.latency_target_ms) {
   scheduler_.emplace(options_.limits, groups_);
 }
@@ -37,8 +38,8 @@ bool Loop::read() {
   const bool may_step = governor_.may_step();
   scheduler_->set_limits(governor_.limits());
   while (auto command = port_.inbox.try_pop()) obey(std::move(*command));
-  read_flags();
   take_fetched();
+  read_flags();
   plan_ = may_step ? scheduler_->plan() : Plan{};
   read_ms_ += ms_since(begin);
   if (plan_.empty()) publish();
@@ -177,19 +178,43 @@ std::vector<ChunkTokens> Loop::chunk_tokens(const Plan& plan) {
   return chunks;
 }
 
+// Every token is chosen before the first is told: choosing needs nothing of the others and runs on all cores.
 void Loop::take_output(const Plan& plan, const StepOutput& output) {
+  std::vector<Draw> draws;
   for (size_t i = 0; i < plan.chunks.size(); ++i) {
     const Chunk& chunk = plan.chunks[i];
     if (!chunk.decodes) take_prompt(chunk, output.chunks[i]);
     if (!chunk.samples || find(chunk.sequence).request == requests_.end()) continue;
-    const Answer first = find(chunk.sequence);
-    const auto answers = first->must_fork() ? first->running() : std::vector<int32_t>{first.index};
-    const SequenceId begin = chunk.sequence - static_cast<SequenceId>(first.index);
-    if (first->must_fork()) fork(first);
-    for (const int32_t answer : answers) {
-      take_token(begin + static_cast<SequenceId>(answer), output.chunks[i].last());
-    }
+    add_draws(find(chunk.sequence), output.chunks[i].last(), draws);
   }
+  choose(draws);
+  for (const Draw& draw : draws) take_token(draw);
+}
+
+// The row that ends a prompt is every answer's.
+void Loop::add_draws(const Answer& first, std::span<const float> logits, std::vector<Draw>& draws) {
+  const auto answers = first->must_fork() ? first->running() : std::vector<int32_t>{first.index};
+  if (first->must_fork()) fork(first);
+  for (const int32_t answer : answers) {
+    Generation& generation = first->generation(answer);
+    draws.push_back({.id = first.request->first + static_cast<SequenceId>(answer),
+                     .generation = generation,
+                     .logits = logits,
+                     .allowed = generation.allowed()});
+    if (!draws.back().allowed) draws.back().sampled = draws.back().allowed.error();
+  }
+}
+
+void Loop::choose(std::vector<Draw>& draws) {
+  runner_.for_each(static_cast<int>(draws.size()), [&](int index, int thread) {
+    Draw& draw = draws[static_cast<size_t>(index)];
+    if (!draw.allowed) return;
+    try {
+      draw.sampled = draw.generation.choose(draw.logits, *draw.allowed, workspaces_[static_cast<size_t>(thread)]);
+    } catch (const std::exception& e) {  // on a thread that must not throw
+      draw.sampled = Error{ErrorCode::internal, e.what(), ""};
+    }
+  });
 }
 
 void Loop::save_prompts(const Plan& plan) {
@@ -218,12 +243,12 @@ void Loop::fork(const Answer& first) {
   scheduler_->fork(first.request->first, ids);
 }
 
-void Loop::take_token(SequenceId id, std::span<const float> logits) {
-  const Answer answer = find(id);
-  const auto reason = answer->take_token(answer.index, logits, workspace_);
-  if (!reason) return fail(answer, reason.error());
+void Loop::take_token(const Draw& draw) {
+  const Answer answer = find(draw.id);
+  if (!draw.sampled) return fail(answer, draw.sampled.error());
+  const auto reason = answer->take_token(answer.index, *draw.sampled, draw.logits);
   count_token(answer->generation(answer.index));
-  if (*reason) finish(answer, **reason);
+  if (reason) finish(answer, *reason);
 }
 
 // Exactly the sequences of the step; one whose prompt was under way is all of its request's answers.
@@ -265,6 +290,7 @@ void Loop::close_answer(const Answer& answer) {
   if (!answer->running().empty()) return;
   count_end(*answer);
   streams_.close(answer.request->first);
+  if (options_.prefix_tier != nullptr) options_.prefix_tier->forget(answer.request->first);
   requests_.erase(answer.request);
 }
 
@@ -290,7 +316,6 @@ void Loop::count_step(const Plan& plan, double step_ms, double host_ms) {
   Metrics& metrics = report_.metrics;
   ++metrics.steps;
   metrics.batch_rows.add(plan.row_count());
-  if (options_.prefix_tier != nullptr) options_.prefix_tier->forget(answer.request->first);
   metrics.step_ms.add(step_ms);
   metrics.host_ms.add(host_ms + std::exchange(read_ms_, 0));
   publish();

@@ -58,7 +58,19 @@ class Loop {
     ActiveRequest* operator->() const { return request->second.get(); }
   };
 
+  // One answer's next token.
+  struct Draw {
+    SequenceId id;
+    const Generation& generation;
+    std::span<const float> logits;
+    Result<std::span<const uint32_t>> allowed;
+    Result<sampling::Sampled> sampled = sampling::Sampled{};
+  };
+
   void obey(Command command);
+  void fetch_prompt(SequenceId id, ActiveRequest& request);
+  void take_fetched();
+  void set_paused(SequenceId id, ActiveRequest& request);
   void read_flags();
   void read_stream(SequenceId id, ActiveRequest& request, Clock::time_point now);
   Answer find(SequenceId id);
@@ -67,10 +79,9 @@ class Loop {
   void take_output(const scheduler::Plan& plan, const StepOutput& output);
   void save_prompts(const scheduler::Plan& plan);
   void take_prompt(const scheduler::Chunk& chunk, const OutputRows& rows);
-  void take_token(SequenceId id, std::span<const float> logits);
-  void fetch_prompt(SequenceId id, ActiveRequest& request);
-  void take_fetched();
-  void set_paused(SequenceId id, ActiveRequest& request);
+  void add_draws(const Answer& first, std::span<const float> logits, std::vector<Draw>& draws);
+  void choose(std::vector<Draw>& draws);
+  void take_token(const Draw& draw);
   void fork(const Answer& first);
   void fail_step(const scheduler::Plan& plan, const Error& error);
 
@@ -97,7 +108,7 @@ class Loop {
   scheduler::StreamRegistry streams_;
   SequenceId next_id_ = 1;
   Clock::time_point next_deadline_ = Clock::time_point::max();
-  sampling::Workspace workspace_;
+  std::vector<sampling::Workspace> workspaces_;  // [thread of the runner]
   Governor governor_;
   Report report_ = make_report();
   bool is_published_ = false;

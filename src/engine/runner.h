@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -54,6 +55,12 @@ class Runner {
   // stays usable. `pages` tells the chunks' page tables.
   virtual Result<StepOutput> run(std::span<const ChunkTokens> chunks, std::span<const scheduler::PageCopy> copies,
                                  const scheduler::Scheduler& pages) = 0;
+
+  // As nn::Ops has them: work between steps, on the threads that compute steps.
+  virtual int threads() const { return 1; }
+  virtual void for_each(int count, const std::function<void(int index, int thread)>& task) {
+    for (int i = 0; i < count; ++i) task(i, 0);
+  }
 };
 
 // Owns nothing but scratch.
@@ -65,6 +72,10 @@ class ModelRunner final : public Runner {
 
   Result<StepOutput> run(std::span<const ChunkTokens> chunks, std::span<const scheduler::PageCopy> copies,
                          const scheduler::Scheduler& pages) override;
+  int threads() const override { return ops_.threads(); }
+  void for_each(int count, const std::function<void(int index, int thread)>& task) override {
+    ops_.for_each(count, task);
+  }
 
  private:
   void run_rows(std::span<const ChunkTokens> chunks, bool hidden, const scheduler::Scheduler& pages,

@@ -207,6 +207,11 @@ class CpuOps final : public Ops {
 
   std::optional<Error> take_error() override { return errors_->take(); }
 
+  int threads() const override { return runtime_->pool().threads(); }
+  void for_each(int count, const std::function<void(int index, int thread)>& task) override {
+    runtime_->pool().run(count, task);
+  }
+
  private:
   static void check_rows(const array& x, std::span<const int32_t> rows) {
     for (const int32_t row : rows) check(row >= 0 && row < rows_of(x), "a row of x");

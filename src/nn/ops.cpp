@@ -22,4 +22,8 @@ array Ops::logits(const array& x, const Norm& norm, const Linear& head, float ca
   return cap > 0.0F ? soft_cap(y, cap) : y;
 }
 
+void Ops::for_each(int count, const std::function<void(int index, int thread)>& task) {
+  for (int i = 0; i < count; ++i) task(i, 0);
+}
+
 }  // namespace mlxserving::nn

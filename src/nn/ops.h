@@ -9,6 +9,7 @@
 
 #include <mlx/array.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -145,6 +146,11 @@ class Ops {
   // first one, after evaluation. `step` outlives the evaluation.
   virtual void begin_step(const Step& step) = 0;
   virtual std::optional<Error> take_error() = 0;
+
+  // Between steps, on the threads that compute them: task(index, thread) once for each index in [0, count), thread in
+  // [0, threads()); returns when all are done. The task must not throw. Here: one after another on this thread.
+  virtual int threads() const { return 1; }
+  virtual void for_each(int count, const std::function<void(int index, int thread)>& task);
 };
 
 }  // namespace mlxserving::nn
