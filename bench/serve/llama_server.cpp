@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -136,40 +137,41 @@ bool LlamaServer::wait_until_ready() const {
   return false;
 }
 
-Sample LlamaServer::ask(const std::vector<int32_t>& prompt, const Work& work) const {
+namespace {
+
+// Ids in an event's "tokens": none, or several where a character ends with the last.
+int tokens_in(std::string_view event) {
+  const size_t begin = event.find("\"tokens\":[");
+  if (begin == std::string_view::npos) return 0;
+  const std::string_view ids = event.substr(begin + 10, event.find(']', begin) - begin - 10);
+  return ids.empty() ? 0 : static_cast<int>(std::ranges::count(ids, ',')) + 1;
+}
+
+}  // namespace
+
+std::string LlamaServer::ask(const std::vector<int32_t>& prompt, const Work& work, int32_t new_tokens,
+                             const OnTokens& on_tokens) const {
   const std::string body =
       fmt::format(R"({{"prompt":[{}],"n_predict":{},"temperature":{},"top_k":0,"top_p":{},"min_p":0,"ignore_eos":true,)"
                   R"("cache_prompt":false,"stream":true,"return_tokens":true}})",
-                  fmt::join(prompt, ","), work.new_tokens, work.temperature, work.temperature == 0 ? 1.0 : 0.95);
-  Sample sample;
+                  fmt::join(prompt, ","), new_tokens, work.temperature, work.temperature == 0 ? 1.0 : 0.95);
   Socket socket;
-  const auto begin = Clock::now();
-  auto last = begin;
-  if (!socket.connect(port_) || !socket.send(http("POST", "/completion", body))) {
-    return {.error = "llama-server refused the connection"};
-  }
+  if (!socket.connect(port_) || !socket.send(http("POST", "/completion", body))) return "llama-server: no connection";
   std::string bytes;
   size_t seen = 0;
+  int tokens = 0;
   while (socket.receive(bytes)) {
-    const auto now = Clock::now();
+    int arrived = 0;
     for (size_t at = bytes.find("data: ", seen); at != std::string::npos; at = bytes.find("data: ", seen)) {
       const size_t end = bytes.find("\n\n", at);
       if (end == std::string::npos) break;
       seen = end;
-      // The last event sums up and carries no token. Tokens that end within a character come with the next.
-      const std::string_view event = std::string_view(bytes).substr(at, end - at);
-      if (event.find("\"stop\":true") != std::string_view::npos) {
-        const size_t predicted = event.find("\"tokens_predicted\":");
-        if (predicted != std::string_view::npos) sample.tokens = std::atoi(event.data() + predicted + 19);
-        continue;
-      }
-      const double ms = std::chrono::duration<double, std::milli>(now - last).count();
-      sample.tokens++ == 0 ? void(sample.first_token_ms = ms) : sample.gaps_ms.push_back(ms);
-      last = now;
+      arrived += tokens_in(std::string_view(bytes).substr(at, end - at));
     }
+    tokens += arrived;
+    if (arrived > 0 && !on_tokens(arrived)) return "";
   }
-  if (sample.tokens == 0) sample.error = "llama-server: " + bytes.substr(0, 300);
-  return sample;
+  return tokens == 0 ? "llama-server: " + bytes.substr(0, 300) : "";
 }
 
 }  // namespace mlxserving::bench

@@ -20,8 +20,11 @@ class LlamaServer {
   LlamaServer(const LlamaServer&) = delete;
   LlamaServer& operator=(const LlamaServer&) = delete;
 
-  // One streamed completion on a connection of its own.
-  Sample ask(const std::vector<int32_t>& prompt, const Work& work) const;
+  // One streamed completion on a connection of its own, as Ask.
+  std::string ask(const std::vector<int32_t>& prompt, const Work& work, int32_t new_tokens,
+                  const OnTokens& on_tokens) const;
+
+  pid_t pid() const { return pid_; }
 
  private:
   LlamaServer(pid_t pid, int port) : pid_(pid), port_(port) {}

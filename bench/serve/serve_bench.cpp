@@ -46,33 +46,29 @@ struct Row {
   double rows_per_step = 0;  // mean; ours only
 };
 
-Sample ask_engine(Engine& engine, const std::vector<int32_t>& prompt, const Work& work) {
-  using Clock = std::chrono::steady_clock;
+std::string ask_engine(Engine& engine, const std::vector<int32_t>& prompt, const Work& work, int32_t new_tokens,
+                       const OnTokens& on_tokens) {
   GenerateRequest request{.prompt = TokenPrompt{prompt}};
   request.sampling.temperature = work.temperature;
   request.sampling.top_p = work.temperature == 0 ? 1 : 0.95;
-  request.sampling.max_tokens = work.new_tokens;
+  request.sampling.max_tokens = new_tokens;
   request.sampling.ignore_eos = true;
-  auto last = Clock::now();
   const auto stream = engine.submit(std::move(request));
-  if (!stream) return {.error = stream.error().message};
-  Sample sample;
+  if (!stream) return stream.error().message;
   while (auto event = (*stream)->next()) {
-    if (const auto* failed = std::get_if<Failed>(&*event)) return {.error = failed->error.message};
-    if (!std::holds_alternative<TextDelta>(*event)) continue;
-    const auto now = Clock::now();
-    const double ms = std::chrono::duration<double, std::milli>(now - last).count();
-    sample.tokens++ == 0 ? void(sample.first_token_ms = ms) : sample.gaps_ms.push_back(ms);
-    last = now;
+    if (const auto* failed = std::get_if<Failed>(&*event)) return failed->error.message;
+    if (std::holds_alternative<TextDelta>(*event) && !on_tokens(1)) return "";  // leaving cancels
   }
-  return sample;
+  return "";
 }
 
 Row measure_engine(Engine& engine, const Settings& settings, int clients) {
   const Metrics before = engine.metrics();
   Row row{.who = "mlx-serving", .cell = {}};
-  row.cell = run_cell([&](const auto& prompt, const Work& work) { return ask_engine(engine, prompt, work); },
-                      settings.work, clients, settings.seconds);
+  const Ask ask = [&](const auto& prompt, int32_t new_tokens, const OnTokens& on_tokens) {
+    return ask_engine(engine, prompt, settings.work, new_tokens, on_tokens);
+  };
+  row.cell = run_cell(ask, settings.work, clients, settings.seconds, 0);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the last step is published after its last event
   const Metrics after = engine.metrics();
   const double steps = static_cast<double>(after.steps - before.steps);
@@ -85,10 +81,12 @@ std::optional<Row> measure_llama(const Settings& settings, int clients, int thre
   const int32_t slot_tokens = settings.work.prompt_tokens + settings.work.new_tokens + 32;
   const auto server = LlamaServer::start(settings.llama_server, settings.gguf, clients, slot_tokens, threads);
   if (!server) return std::nullopt;
-  server->ask({1, 2, 3}, {.new_tokens = 2});  // warm
+  const Ask ask = [&](const auto& prompt, int32_t new_tokens, const OnTokens& on_tokens) {
+    return server->ask(prompt, settings.work, new_tokens, on_tokens);
+  };
+  ask({1, 2, 3}, 2, [](int) { return true; });  // warm
   Row row{.who = "llama-server", .cell = {}};
-  row.cell = run_cell([&](const auto& prompt, const Work& work) { return server->ask(prompt, work); }, settings.work,
-                      clients, settings.seconds);
+  row.cell = run_cell(ask, settings.work, clients, settings.seconds, server->pid());
   return row;
 }
 
@@ -133,7 +131,9 @@ Json to_json(const Row& row) {
                {"first_token_ms",
                 {{"p50", cell.first_token_ms[0]}, {"p95", cell.first_token_ms[1]}, {"p99", cell.first_token_ms[2]}}},
                {"inter_token_ms",
-                {{"p50", cell.inter_token_ms[0]}, {"p95", cell.inter_token_ms[1]}, {"p99", cell.inter_token_ms[2]}}}};
+                {{"p50", cell.inter_token_ms[0]}, {"p95", cell.inter_token_ms[1]}, {"p99", cell.inter_token_ms[2]}}},
+               {"cores", cell.cores},
+               {"others_share", cell.others_share}};
   if (!cell.error.empty()) json["error"] = cell.error;
   if (row.rows_per_step > 0) {
     json["rows_per_step"] = row.rows_per_step;
@@ -148,6 +148,7 @@ void print(const Row& row, double one_client) {
              cell.clients, cell.tokens_per_second, one_client > 0 ? cell.tokens_per_second / one_client : 1.0,
              cell.first_token_ms[0], cell.first_token_ms[1], cell.first_token_ms[2], cell.inter_token_ms[0],
              cell.inter_token_ms[1], cell.inter_token_ms[2]);
+  fmt::print("  {:>6} {:>5.1f}%", cell.cores, 100 * cell.others_share);
   if (row.rows_per_step > 0) fmt::print("  {:>6.1f} {:>6.2f}%", row.rows_per_step, 100 * row.host_share);
   fmt::print("{}{}\n", cell.error.empty() ? "" : "  error: ", cell.error);
   std::fflush(stdout);
@@ -174,8 +175,8 @@ int run(Settings& settings) {
                static_cast<double>(info.parameter_count) / 1e6, info.threads, info.kernels, settings.numerics,
                settings.work.prompt_tokens, settings.work.new_tokens,
                settings.work.temperature == 0 ? "greedy" : fmt::format("temperature {}", settings.work.temperature));
-    fmt::print("{:<13} {:>7} {:>9} {:>7}  {:>26}  {:>26}  {:>6} {:>7}\n", "", "clients", "tokens/s", "",
-               "first token p50/95/99 ms", "inter-token p50/95/99 ms", "rows", "host");
+    fmt::print("{:<13} {:>7} {:>9} {:>7}  {:>26}  {:>26}  {:>6} {:>6}  {:>6} {:>7}\n", "", "clients", "tokens/s", "",
+               "first token p50/95/99 ms", "inter-token p50/95/99 ms", "cores", "others", "rows", "host");
   }
   double one_client[2] = {0, 0};
   const auto show = [&](const Row& row, int who) {
