@@ -1,6 +1,7 @@
-// Hours of users in minutes: several models in one host, requests that arrive at random, of every priority, some
-// cancelled, some dropped, some read slowly. Nothing may be lost, each answer must equal what its request gets when it
-// is alone, and memory must not grow. Prints a verdict; exit code 1 if it is not clean.
+// Hours of users in minutes: several models in one host, with prompts cached in memory and in files, requests that
+// arrive at random, of every priority, some cancelled, some dropped, some read slowly. Nothing may be lost, each answer
+// must equal what its request gets when it is alone, and memory must not grow. Prints a verdict; exit code 1 if it is
+// not clean.
 //   soak --seconds 600 --model build/models/SmolLM2-135M-Instruct
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <optional>
@@ -19,9 +21,9 @@
 
 #include "core/json.h"
 #include "mlxserving/host.h"
+#include "support/tiny_model.h"
 
 namespace mlxserving {
-#include "support/tiny_model.h"
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -107,6 +109,13 @@ bool is_prefix(const std::vector<int32_t>& ids, const std::vector<int32_t>& of) 
 class Soak {
  public:
   explicit Soak(const Settings& settings) : settings_(settings), host_(Host::create()) {}
+  ~Soak() {
+    models_.clear();
+    host_.reset();  // it writes to the last
+    std::filesystem::remove_all(files_);
+  }
+  Soak(const Soak&) = delete;
+  Soak& operator=(const Soak&) = delete;
 
   bool prepare() {
     Random random(settings_.seed);
@@ -134,6 +143,8 @@ class Soak {
   bool add(const std::string& id, const std::string& directory, bool tiny, Random& random) {
     EngineOptions options;
     options.kv_bytes = tiny ? 2'000'000 : 60'000'000;  // short: requests wait for pages, and all are soon touched
+    options.prefix_cache_dir = (files_ / id).string();
+    options.prefix_cache_bytes = tiny ? 200'000 : 100'000'000;  // of the tiny ones files come and go all the time
     auto engine = host_->load(id, directory, options);
     if (!engine) {
       fmt::print(stderr, "soak: {}\n", engine.error().message);
@@ -243,7 +254,11 @@ class Soak {
     const int64_t growth = late_bytes_ - early_bytes_;
     const bool is_flat = growth <= early_bytes_ / 50 + (int64_t{8} << 20);
     uint64_t pages_held = 0;
-    for (const Model& model : models_) pages_held += leaked_pages(*model.engine);
+    uint64_t cached_prompt_tokens = 0;
+    for (const Model& model : models_) {
+      pages_held += leaked_pages(*model.engine);
+      cached_prompt_tokens += model.engine->metrics().cached_prompt_tokens;
+    }
     const bool clean = counts_.lost == 0 && counts_.mixed == 0 && is_flat && pages_held == 0 && counts_.finished > 0;
     const Json json = {{"seconds", settings_.seconds},
                        {"seed", settings_.seed},
@@ -255,6 +270,7 @@ class Soak {
                        {"slow", counts_.slow.load()},
                        {"refused", counts_.refused.load()},
                        {"tokens", counts_.tokens.load()},
+                       {"cached_prompt_tokens", cached_prompt_tokens},
                        {"lost", counts_.lost.load()},
                        {"mixed", counts_.mixed.load()},
                        {"resident_bytes", early_bytes_},
@@ -284,6 +300,8 @@ class Soak {
   }
 
   Settings settings_;
+  std::filesystem::path files_ =
+      std::filesystem::temp_directory_path() / fmt::format("mlxs-soak-{}", ::getpid());  // of prefixes
   test::TinyModel tiny_;
   test::TinyModel sliding_{{.sliding_window = 48, .seed = 9}};
   std::unique_ptr<Host> host_;
