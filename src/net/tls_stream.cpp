@@ -1,41 +1,21 @@
 #include <boost/asio/ssl.hpp>
-#include <boost/asio/write.hpp>
 #include <utility>
 
 #include "core/result.h"
-#include "net/byte_stream.h"
+#include "net/socket_stream.h"
 
 namespace mlxserving::net {
 namespace {
 
 namespace ssl = boost::asio::ssl;
 
-class TlsStream final : public ByteStream {
+class TlsStream final : public SocketStream<ssl::stream<Socket>> {
  public:
-  TlsStream(Socket socket, ssl::context& context) : stream_(std::move(socket), context) {}
-
+  TlsStream(Socket socket, ssl::context& context) : SocketStream(std::move(socket), context) {}
   void handshake(Done done) override {
     stream_.async_handshake(ssl::stream_base::server,
                             [done = std::move(done)](boost::system::error_code error) { done(error, 0); });
   }
-  void read_some(boost::asio::mutable_buffer into, Done done) override {
-    stream_.async_read_some(into, std::move(done));
-  }
-  void write(boost::asio::const_buffer bytes, Done done) override {
-    boost::asio::async_write(stream_, bytes, std::move(done));
-  }
-  // Without TLS's own farewell: HTTP says where a message ends.
-  void shut_down_sending() override {
-    boost::system::error_code ignored;
-    stream_.next_layer().shutdown(Socket::shutdown_send, ignored);
-  }
-  void close() override {
-    boost::system::error_code ignored;
-    stream_.next_layer().close(ignored);
-  }
-
- private:
-  ssl::stream<Socket> stream_;
 };
 
 class OpenSslContext final : public TlsContext {
