@@ -43,6 +43,8 @@ struct Figures {
   size_t tokens = 0;
   double seconds = 0;
   double first_token_ms = 0;  // median
+
+  double rate() const { return static_cast<double>(tokens) / seconds; }
 };
 
 double median(std::vector<double> values) {
@@ -198,8 +200,8 @@ Figures in_process(Engine& engine, const std::vector<std::string>& contents, int
 }
 
 void print(const char* name, const Figures& figures) {
-  std::printf("%-12s %9zu tokens %9.1f tokens/s  first token %8.2f ms\n", name, figures.tokens,
-              static_cast<double>(figures.tokens) / figures.seconds, figures.first_token_ms);
+  std::printf("%-12s %9zu tokens %9.1f tokens/s  first token %8.2f ms\n", name, figures.tokens, figures.rate(),
+              figures.first_token_ms);
 }
 
 int run_streams(int streams, int tokens) {
@@ -239,19 +241,28 @@ int run_overhead(const std::string& directory, int streams, int tokens, int roun
     contents.push_back(fmt::format("Tell a story about the number {}.", i));
     requests.push_back(chat("model", contents.back(), tokens));
   }
-  std::vector<double> rates[2];
-  std::vector<double> firsts[2];
+  // Each round asks both, the one that begins by turns: what the machine does meanwhile falls on both alike.
+  std::vector<double> shares;
+  std::vector<double> delays;
   for (int round = 0; round <= rounds; ++round) {
-    const Figures figures[] = {in_process(**engine, contents, tokens), over_http(server.port(), requests)};
+    Figures inside;
+    Figures http;
+    const auto ask_inside = [&] { inside = in_process(**engine, contents, tokens); };
+    const auto ask_http = [&] { http = over_http(server.port(), requests); };
+    if (round % 2 == 0) ask_inside();
+    ask_http();
+    if (round % 2 == 1) ask_inside();
     if (round == 0) continue;  // warm-up
-    for (size_t i = 0; i < 2; ++i) {
-      print(i == 0 ? "in process" : "http", figures[i]);
-      rates[i].push_back(static_cast<double>(figures[i].tokens) / figures[i].seconds);
-      firsts[i].push_back(figures[i].first_token_ms);
-    }
+    print("in process", inside);
+    print("http", http);
+    shares.push_back(http.rate() / inside.rate());
+    delays.push_back(http.first_token_ms - inside.first_token_ms);
   }
-  std::printf("http / in process: %.4f of the tokens/s, %+.2f ms to the first token (medians of %d rounds)\n",
-              median(rates[1]) / median(rates[0]), median(firsts[1]) - median(firsts[0]), rounds);
+  std::ranges::sort(shares);
+  std::printf(
+      "http / in process, median of %d rounds: %.4f of the tokens/s (quartiles %.4f, %.4f), %+.2f ms to the first "
+      "token\n",
+      rounds, median(shares), shares[shares.size() / 4], shares[shares.size() * 3 / 4], median(delays));
   return 0;
 }
 
