@@ -7,28 +7,29 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent / "clients"
+USE_NODE = pathlib.Path(__file__).parents[2] / "scripts" / "use-node"
+
+
+def run(command, *arguments):
+    script = f". {USE_NODE} && {command}"
+    return subprocess.run(["bash", "-c", script, "bash", *arguments], cwd=HERE, timeout=240).returncode
 
 
 def main():
-    if not shutil.which("npm"):
-        print("needs npm")
-        return 77
-    if not (HERE / "node_modules" / "openai").is_dir():
-        installed = subprocess.run(["npm", "ci", "--no-fund", "--no-audit", "--silent"], cwd=HERE)
-        if installed.returncode != 0:
-            print("npm could not install the clients")
-            return 77
     page = "--page" in sys.argv
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = next(filter(None, map(shutil.which, ["chromium-headless-shell", "chromium", "google-chrome"])), None)
     if page and not browser:
         print("needs chromium")
         return 77
+    if run("install_packages") != 0:
+        print("needs npm, and the clients from its registry")
+        return 77
     server = subprocess.Popen([sys.argv[1], "--token-ms", "1"], stdout=subprocess.PIPE, text=True)
     try:
-        port = int(server.stdout.readline())
-        base = f"http://127.0.0.1:{port}"
-        command = ["node", "page.mjs", base, browser, *sys.argv[3:]] if page else ["node", "clients.mjs", base]
-        return subprocess.run(command, cwd=HERE, timeout=120).returncode
+        base = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        if page:
+            return run('exec node page.mjs "$@"', base, browser, *sys.argv[3:])
+        return run("exec node clients.mjs " + base)
     finally:
         server.terminate()
         server.wait(timeout=60)
