@@ -41,22 +41,49 @@ def note(what):
         counts[what] += 1
 
 
-def one(rng):
+ENDS = {"/v1/chat/completions": r"data: \[DONE\]\n\n$", "/v1/completions": r"data: \[DONE\]\n\n$", "/v1/messages": r"event: message_stop\n.*\n\n$",
+        "/v1/responses": r"event: response\.(completed|incomplete)\n.*\n\n$"}
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}, "age": {"type": "integer"}},
+          "required": ["name", "age"], "additionalProperties": False}
+
+
+def any_request(rng):
+    """A path and a body, of every protocol."""
     words = " ".join(rng.choice(WORDS) for _ in range(rng.choice([5, 40, 400])))
+    body = {"model": "model", "max_tokens": rng.choice([4, 32, 96]), "seed": rng.randrange(1000)}
+    chat = {**body, "messages": [{"role": "user", "content": words}]}
+    del body["max_tokens"]
+    return rng.choice([
+        ("/v1/chat/completions", chat),
+        ("/v1/chat/completions", {**chat, "n": rng.choice([1, 2, 4])}),
+        ("/v1/chat/completions", {**chat, "logprobs": True, "top_logprobs": 3, "presence_penalty": 0.5}),
+        ("/v1/chat/completions", {**chat, "response_format": {"type": "json_schema", "json_schema": {"schema": SCHEMA}}}),
+        ("/v1/chat/completions", {**chat, "guided_regex": "[a-z ]{5,40}", "priority": rng.choice(["high", "low"])}),
+        ("/v1/completions", {**body, "prompt": [words, words[:20]], "max_tokens": 24, "stop": ["the"]}),
+        ("/v1/messages", chat),
+        ("/v1/responses", {**body, "input": words, "max_output_tokens": 48}),
+    ])
+
+
+def one(rng):
     kind = rng.random()
-    body = {"model": "model", "messages": [{"role": "user", "content": words}], "max_tokens": rng.choice([4, 32, 96]), "seed": rng.randrange(1000)}
+    path, body = any_request(rng)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     try:
         if kind < 0.1:  # wrong requests
             payload = rng.choice([b"{", b"[]", json.dumps({**body, "temperature": 7}).encode(), b"x" * 1000])
-            connection.request("POST", "/v1/chat/completions", payload, {"content-type": "application/json"})
+            connection.request("POST", path, payload, {"content-type": "application/json"})
             status = connection.getresponse().status
             note("wrong" if status == 400 else "refused")
             if status != 400:
                 faults.append(f"a wrong request got {status}")
             return
+        if kind < 0.13:
+            connection.request("POST", "/v1/embeddings", json.dumps({"model": "model", "input": WORDS[:4]}), {"content-type": "application/json"})
+            note("whole" if len(json.loads(connection.getresponse().read())["data"]) == 4 else "refused")
+            return
         streamed = kind < 0.8
-        connection.request("POST", "/v1/chat/completions", json.dumps({**body, "stream": streamed}), {"content-type": "application/json"})
+        connection.request("POST", path, json.dumps({**body, "stream": streamed}), {"content-type": "application/json"})
         if kind < 0.25:  # leaves while it waits
             time.sleep(rng.random() * 0.5)
             note("left")
@@ -70,7 +97,7 @@ def one(rng):
             note("left")
             return
         text = response.read().decode()
-        if streamed and not text.endswith("data: [DONE]\n\n"):
+        if streamed and not re.search(ENDS[path], text):
             faults.append(f"a stream ended with {text[-80:]!r}")
         note("complete" if streamed else "whole")
     except (OSError, http.client.HTTPException) as error:
