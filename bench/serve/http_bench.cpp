@@ -1,7 +1,8 @@
 // What the HTTP server costs, on loopback in one process.
 //   http_bench streams [--streams N] [--tokens N]     a model that costs nothing: tokens a second, memory a stream
-//   http_bench overhead MODEL [--streams N] [--tokens N] [--rounds N]
-//                                                      a real model in process and over HTTP, by turns
+//   http_bench overhead MODEL [--streams N] [--tokens N] [--rounds N] [--gguf FILE --llama-server PROGRAM]
+//                                                      a real model in process and over HTTP, by turns, and llama.cpp's
+//                                                      server with the same requests
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -21,6 +23,7 @@
 
 #include "../../tests/api/scripted_host.h"
 #include "api/http_api.h"
+#include "llama_server.h"
 #include "mlxserving/host.h"
 #include "net/http_server.h"
 
@@ -230,39 +233,73 @@ int run_streams(int streams, int tokens) {
   return 0;
 }
 
-int run_overhead(const std::string& directory, int streams, int tokens, int rounds) {
+struct Overhead {
+  std::string model;
+  int streams = 16;
+  int tokens = 64;
+  int rounds = 3;
+  std::string llama_server;
+  std::string gguf;
+};
+
+// Shares of the tokens/s and milliseconds more to the first token, a pair a round.
+class Comparison {
+ public:
+  void add(const Figures& ours, const Figures& theirs) {
+    shares_.push_back(ours.rate() / theirs.rate());
+    delays_.push_back(ours.first_token_ms - theirs.first_token_ms);
+  }
+  void print(const char* name) {
+    std::ranges::sort(shares_);
+    std::printf("%s, median of %zu rounds: %.4f of the tokens/s (quartiles %.4f, %.4f), %+.2f ms to the first token\n",
+                name, shares_.size(), median(shares_), shares_[shares_.size() / 4], shares_[shares_.size() * 3 / 4],
+                median(delays_));
+  }
+
+ private:
+  std::vector<double> shares_;
+  std::vector<double> delays_;
+};
+
+// Each round asks all, in turned order: what the machine does meanwhile falls on all alike.
+int run_overhead(const Overhead& options) {
   const auto host = Host::create({});
-  const auto engine = host->load("model", directory, {});
+  const auto engine = host->load("model", options.model, {});
   if (!engine) throw std::runtime_error(engine.error().message);
-  RunningServer server(*host, "model", directory);
+  RunningServer server(*host, "model", options.model);
+  std::unique_ptr<bench::LlamaServer> llama;
+  if (!options.llama_server.empty()) {
+    llama =
+        bench::LlamaServer::start(options.llama_server, options.gguf, options.streams, 512, (*engine)->info().threads);
+    if (!llama) return 1;
+  }
   std::vector<std::string> contents;
   std::vector<std::string> requests;
-  for (int i = 0; i < streams; ++i) {
+  for (int i = 0; i < options.streams; ++i) {
     contents.push_back(fmt::format("Tell a story about the number {}.", i));
-    requests.push_back(chat("model", contents.back(), tokens));
+    requests.push_back(chat("model", contents.back(), options.tokens));
   }
-  // Each round asks both, the one that begins by turns: what the machine does meanwhile falls on both alike.
-  std::vector<double> shares;
-  std::vector<double> delays;
-  for (int round = 0; round <= rounds; ++round) {
+  Comparison with_engine;
+  Comparison with_llama;
+  for (int round = 0; round <= options.rounds; ++round) {
     Figures inside;
     Figures http;
-    const auto ask_inside = [&] { inside = in_process(**engine, contents, tokens); };
-    const auto ask_http = [&] { http = over_http(server.port(), requests); };
-    if (round % 2 == 0) ask_inside();
-    ask_http();
-    if (round % 2 == 1) ask_inside();
+    Figures peer;
+    std::vector<std::function<void()>> turns = {[&] { inside = in_process(**engine, contents, options.tokens); },
+                                                [&] { http = over_http(server.port(), requests); }};
+    if (llama) turns.emplace_back([&] { peer = over_http(llama->port(), requests); });
+    std::ranges::rotate(turns, turns.begin() + round % static_cast<int>(turns.size()));
+    for (const auto& turn : turns) turn();
     if (round == 0) continue;  // warm-up
     print("in process", inside);
     print("http", http);
-    shares.push_back(http.rate() / inside.rate());
-    delays.push_back(http.first_token_ms - inside.first_token_ms);
+    with_engine.add(http, inside);
+    if (!llama) continue;
+    print("llama.cpp", peer);
+    with_llama.add(http, peer);
   }
-  std::ranges::sort(shares);
-  std::printf(
-      "http / in process, median of %d rounds: %.4f of the tokens/s (quartiles %.4f, %.4f), %+.2f ms to the first "
-      "token\n",
-      rounds, median(shares), shares[shares.size() / 4], shares[shares.size() * 3 / 4], median(delays));
+  with_engine.print("http / in process");
+  if (llama) with_llama.print("http / llama.cpp's server");
   return 0;
 }
 
@@ -272,21 +309,21 @@ int main(int argc, char** argv) {
   CLI::App app{"What the HTTP server costs"};
   app.require_subcommand(1);
   int streams = 16;
-  int tokens = 0;
-  int rounds = 3;
-  std::string model;
+  int tokens = 20'000;
   CLI::App* free = app.add_subcommand("streams");
+  free->add_option("--streams", streams);
+  free->add_option("--tokens", tokens);
+  Overhead options;
   CLI::App* overhead = app.add_subcommand("overhead");
-  overhead->add_option("model", model)->required();
-  overhead->add_option("--rounds", rounds);
-  for (CLI::App* command : {free, overhead}) {
-    command->add_option("--streams", streams);
-    command->add_option("--tokens", tokens);
-  }
+  overhead->add_option("model", options.model)->required();
+  overhead->add_option("--rounds", options.rounds);
+  overhead->add_option("--streams", options.streams);
+  overhead->add_option("--tokens", options.tokens);
+  overhead->add_option("--gguf", options.gguf);
+  overhead->add_option("--llama-server", options.llama_server)->needs("--gguf");
   CLI11_PARSE(app, argc, argv);
   try {
-    if (free->parsed()) return run_streams(streams, tokens == 0 ? 20'000 : tokens);
-    return run_overhead(model, streams, tokens == 0 ? 64 : tokens, rounds);
+    return free->parsed() ? run_streams(streams, tokens) : run_overhead(options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "error: %s\n", e.what());
     return 1;

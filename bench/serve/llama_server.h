@@ -25,6 +25,7 @@ class LlamaServer {
                   const OnTokens& on_tokens) const;
 
   pid_t pid() const { return pid_; }
+  int port() const { return port_; }
 
  private:
   LlamaServer(pid_t pid, int port) : pid_(pid), port_(port) {}
