@@ -35,7 +35,7 @@ struct TextDelta {
   int32_t answer = 0;  // in [0, GenerateRequest::answers)
   std::string text;
   int32_t token_id = 0;
-  std::optional<TokenLogprob> logprob;     // when the request asks for logprobs
+  std::optional<TokenLogprob> logprob;     // when the request asks for logprobs; not of a token that ends the answer
   std::vector<TokenLogprob> top_logprobs;  // most likely first
   std::optional<float> gap;                // largest logit minus the second, when the request asks for gaps
 };

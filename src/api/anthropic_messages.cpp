@@ -114,6 +114,7 @@ Result<ChatCall> read_messages(const net::HttpRequest& request) {
   if (reader.has("thinking")) {
     call.template_arguments["enable_thinking"] = text_member(reader.json("thinking"), "type") == "enabled";
   }
+  if (reader.has("metadata")) call.user = text_member(reader.json("metadata"), "user_id");
   call.model = reader.get<std::string>("model");
   call.streamed = reader.maybe<bool>("stream").value_or(false);
   call.id = make_id("msg_");
@@ -245,12 +246,10 @@ class MessagesFormat final : public Format {
 }  // namespace
 
 net::HttpReply anthropic_messages(ServerState& state, net::HttpRequest& request) {
-  std::shared_ptr<void> ticket;
-  if (auto refusal = take_place(state, request, Dialect::anthropic, ticket)) return std::move(*refusal);
-  auto call = read_messages(request);
-  if (!call) return error_response(call.error(), Dialect::anthropic);
-  auto reply = start_chat(state, std::move(*call), std::make_unique<MessagesFormat>(), std::move(ticket));
-  return reply ? std::move(*reply) : net::HttpReply(error_response(reply.error(), Dialect::anthropic));
+  return with_place(state, request, Dialect::anthropic, [&](Ticket ticket) -> Result<net::HttpReply> {
+    MLXS_TRY(ChatCall call, read_messages(request));
+    return start_chat(state, std::move(call), std::make_unique<MessagesFormat>(), std::move(ticket));
+  });
 }
 
 }  // namespace mlxserving::api

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "api/content_text.h"
 #include "core/result.h"
 #include "text/dialects/dialects.h"
 
@@ -13,6 +14,18 @@ Json schema_of(const Json& function) {
   const auto parameters = function.find("parameters");
   if (parameters != function.end() && parameters->is_object()) return *parameters;
   return {{"type", "object"}};
+}
+
+bool is_strict(const Json& tool) {
+  const auto strict = tool["function"].find("strict");
+  return strict != tool["function"].end() && *strict == true;
+}
+
+std::optional<size_t> first_strict(const Json& tools) {
+  for (size_t i = 0; i < tools.size(); ++i) {
+    if (is_strict(tools[i])) return i;
+  }
+  return std::nullopt;
 }
 
 const Json* find_tool(const Json& tools, const std::string& name) {
@@ -53,36 +66,56 @@ Result<ToolChoice> read_tool_choice(const Json& value, const Json& tools) {
 }
 
 Result<void> check_tools(const Json& tools) {
+  const auto wrong = [](size_t i, const char* field, const char* wanted) {
+    const std::string param = fmt::format("tools[{}].{}", i, field);
+    return fail(ErrorCode::invalid_request, param, "{} {}", param, wanted);
+  };
   for (size_t i = 0; i < tools.size(); ++i) {
     const Json& tool = tools[i];
-    const auto type = tool.find("type");
+    if (text_member(tool, "type") != "function") return wrong(i, "type", "must be function");
     const auto function = tool.find("function");
-    if (type == tool.end() || *type != "function") {
-      return fail(ErrorCode::invalid_request, fmt::format("tools[{}].type", i), "tools[{}].type must be function", i);
+    if (function == tool.end() || text_member(*function, "name").empty()) {
+      return wrong(i, "function.name", "is required, a string");
     }
-    const auto name = function != tool.end() && function->is_object() ? function->find("name") : tool.end();
-    if (function == tool.end() || !function->is_object() || name == function->end() || !name->is_string() ||
-        name->get_ref<const std::string&>().empty()) {
-      return fail(ErrorCode::invalid_request, fmt::format("tools[{}].function.name", i),
-                  "tools[{}].function.name is required, a string", i);
+    const Json parameters = function->value("parameters", Json(nullptr));
+    if (!parameters.is_object() && !parameters.is_null()) {
+      return wrong(i, "function.parameters", "must be a JSON Schema, an object");
     }
+    const Json strict = function->value("strict", Json(nullptr));
+    if (!strict.is_boolean() && !strict.is_null()) return wrong(i, "function.strict", "must be a boolean");
   }
   return {};
 }
 
-Result<Constraint> force_calls(const std::string& dialect, const Json& tools, const ToolChoice& choice, bool parallel) {
+Result<Constraint> call_constraint(const std::string& dialect, const Json& tools, const ToolChoice& choice,
+                                   bool parallel) {
+  const bool forced = choice.kind != ToolChoice::Kind::automatic;
+  const std::optional<size_t> strict = first_strict(tools);
+  if (!forced && !strict) return Constraint{};
   const text::Dialect* row = text::find_dialect(dialect);
-  if (row == nullptr || row->call_begin == nullptr) {
+  const bool can_force = row != nullptr && row->call_begin != nullptr;
+  if (forced && !can_force) {
     return fail(ErrorCode::invalid_request, "tool_choice",
                 "calls in the dialect '{}' cannot be forced; tool_choice must be auto or none", dialect);
   }
-  StructuralTagConstraint constraint{.tags = {}, .required = true, .parallel = parallel};
+  StructuralTagConstraint constraint{.tags = {}, .required = forced, .parallel = parallel};
+  if (!forced) {
+    const std::string mark = can_force ? text::call_mark(*row) : "";
+    if (mark.empty()) {
+      const std::string param = fmt::format("tools[{}].function.strict", *strict);
+      return fail(ErrorCode::invalid_request, param,
+                  "{} needs {} in the dialect '{}': among free text its calls cannot be held to a schema", param,
+                  can_force ? "tool_choice required or a function's" : "another model", dialect);
+    }
+    constraint.triggers = {mark};
+  }
   for (const Json& tool : tools) {
     const Json& function = tool["function"];
     const auto name = function["name"].get<std::string>();
     if (choice.kind == ToolChoice::Kind::named && choice.name != name) continue;
+    const bool is_held = forced || is_strict(tool);
     constraint.tags.push_back({.begin = row->call_begin + to_text(Json(name)) + row->call_middle,
-                               .schema = to_text(schema_of(function)),
+                               .schema = is_held ? to_text(schema_of(function)) : R"({"type": "object"})",
                                .end = row->call_end});
   }
   return Constraint{std::move(constraint)};

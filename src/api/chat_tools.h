@@ -20,12 +20,14 @@ struct ToolChoice {
 // Errors: invalid_request, also for a name that `tools` lacks.
 Result<ToolChoice> read_tool_choice(const Json& value, const Json& tools);
 
-// OpenAI's list: each {"type": "function", "function": {"name", "description", "parameters"}}.
+// OpenAI's list: each {"type": "function", "function": {"name", "description", "parameters", "strict"}}; null is none.
 Result<void> check_tools(const Json& tools);
 
-// The constraint under which an answer is calls of these tools. Errors: invalid_request where the dialect's calls are
-// no text that a grammar can force.
-Result<Constraint> force_calls(const std::string& dialect, const Json& tools, const ToolChoice& choice, bool parallel);
+// What holds the answer's calls: required and named tool_choice make it nothing but calls; with automatic choice a tool
+// that is `strict` has every call follow its schema, and text stays free. None where nothing is asked for.
+// Errors: invalid_request where the dialect's calls are no text that a grammar can hold.
+Result<Constraint> call_constraint(const std::string& dialect, const Json& tools, const ToolChoice& choice,
+                                   bool parallel);
 
 // How the answer's text is read: the model's dialect where there are tools, its reasoning tags in any case.
 ParserFactory make_parser(const ModelInfo& info, const Json& tools, const std::string& rendered_prompt);

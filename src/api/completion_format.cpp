@@ -39,8 +39,13 @@ class LogprobLists {
 
 double mean_logprob(const Choice& choice) {
   double sum = 0;
-  for (const TextDelta& token : choice.tokens) sum += token.logprob ? token.logprob->logprob : 0;
-  return choice.tokens.empty() ? 0 : sum / static_cast<double>(choice.tokens.size());
+  size_t count = 0;
+  for (const TextDelta& token : choice.tokens) {
+    if (!token.logprob) continue;
+    sum += token.logprob->logprob;
+    ++count;
+  }
+  return count == 0 ? 0 : sum / static_cast<double>(count);
 }
 
 class CompletionFormat final : public Format {

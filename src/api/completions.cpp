@@ -3,6 +3,7 @@
 
 #include "api/chat_format.h"
 #include "api/routes.h"
+#include "api/structured_output.h"
 #include "api/submission.h"
 #include "core/result.h"
 
@@ -16,7 +17,7 @@ Result<std::string> echo_of(const Engine& engine, const Prompt& prompt) {
   return engine.detokenize(std::get<TokenPrompt>(prompt).ids, true);
 }
 
-Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, std::shared_ptr<void> ticket) {
+Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, Ticket ticket) {
   const schema::Message& message = schema::http_message("CompletionRequest");
   MLXS_TRY(const Json body, read_body(request.body, message));
   const schema::Reader reader(message, body);
@@ -27,9 +28,8 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
                 "top_logprobs is not supported here: logprobs is the number");
   }
   read_common(reader, request.id, common);
-  if (reader.has("response_format")) {
-    MLXS_TRY(common.constraint, read_response_format(reader.json("response_format"), "response_format"));
-  }
+  MLXS_TRY(AskedForm form, read_form(reader));
+  common.constraint = std::move(form.constraint);
   GenerationPlan plan;
   CompletionFormatOptions format;
   plan.streamed = reader.maybe<bool>("stream").value_or(false);
@@ -48,12 +48,7 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
   common.sampling.top_logprobs = logprobs.value_or(0);
   common.sampling.logprobs = logprobs.has_value() || format.best_of > format.n;
   common.answers = format.best_of;
-  if (reader.has("stream_options")) {
-    if (!plan.streamed) {
-      return fail(ErrorCode::invalid_request, "stream_options", "stream_options is allowed only with stream true");
-    }
-    format.common.include_usage = reader.inside("stream_options").maybe<bool>("include_usage").value_or(false);
-  }
+  MLXS_TRY(format.common.include_usage, read_include_usage(reader, plan.streamed));
   const std::vector<Prompt> prompts = read_prompts(reader.json("prompt"));
   if (prompts.size() > kPromptsMax) {
     return fail(ErrorCode::invalid_request, "prompt", "prompt must have at most {} items, got {}", kPromptsMax,
@@ -75,14 +70,14 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
     one.prompt = prompt;
     auto stream = engine->submit(std::move(one));
     if (!stream) {
-      return rename_param(stream.error(), {{"answers", "n"},
-                                           {"constraint", "response_format"},
-                                           {"timeouts", "timeout_ms"},
-                                           {"prompt_logprobs", "echo"}});
+      return rename_param(
+          stream.error(),
+          {{"answers", "n"}, {"constraint", form.field}, {"timeouts", "timeout_ms"}, {"prompt_logprobs", "echo"}});
     }
     plan.streams.push_back(std::move(*stream));
   }
   plan.id = make_id("cmpl-");
+  plan.notes = notes_of(plan.model, reader.maybe<std::string>("user").value_or(""));
   plan.answers = common.answers;
   plan.keep_tokens = common.sampling.logprobs;
   plan.format = completion_format(std::move(format));
@@ -93,10 +88,8 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
 }  // namespace
 
 net::HttpReply completions(ServerState& state, net::HttpRequest& request) {
-  std::shared_ptr<void> ticket;
-  if (auto refusal = take_place(state, request, Dialect::openai, ticket)) return std::move(*refusal);
-  auto reply = run(state, request, std::move(ticket));
-  return reply ? std::move(*reply) : net::HttpReply(error_response(reply.error()));
+  return with_place(state, request, Dialect::openai,
+                    [&](Ticket ticket) { return run(state, request, std::move(ticket)); });
 }
 
 }  // namespace mlxserving::api

@@ -1,7 +1,13 @@
 #include "api/generate_params.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include "api/structured_output.h"
 #include "sampling/knobs.h"
 #include "schema/read.h"
 
@@ -10,53 +16,11 @@ namespace {
 
 using schema::Reader;
 
+constexpr std::string_view kGuidanceModes[] = {"json_schema", "xml", "regex", "choice", "gbnf", "lark"};
+
 const schema::Message& generate_message() {
   static const schema::Message& message = *schema::find_message("GenerateParams");
   return message;
-}
-
-// Guidance as the engine has it, or why not.
-struct Guidance {
-  Constraint constraint;
-  std::string fault;
-};
-
-Guidance xml_guidance(const Json& schema) {
-  if (!schema.is_string()) return {.constraint = {}, .fault = "Schema of mode xml must be a string"};
-  const auto& text = schema.get_ref<const std::string&>();
-  if (text.empty()) return {XmlConstraint{}, ""};
-  const bool is_schema = text.find("http://www.w3.org/2001/XMLSchema") != std::string::npos;
-  return {XmlConstraint{is_schema ? XmlConstraint::Form::schema : XmlConstraint::Form::model, text}, ""};
-}
-
-Guidance choice_guidance(const Json& schema) {
-  ChoiceConstraint choices;
-  if (!schema.is_array()) return {.constraint = {}, .fault = "Schema of mode choice must be a list of strings"};
-  for (const Json& text : schema) {
-    if (!text.is_string()) return {.constraint = {}, .fault = "Schema of mode choice must be a list of strings"};
-    choices.texts.push_back(text.get<std::string>());
-  }
-  return {std::move(choices), ""};
-}
-
-Guidance guidance(const std::string& mode, const Json& schema) {
-  if (mode == "xml") return xml_guidance(schema);
-  if (mode == "choice") return choice_guidance(schema);
-  if (mode == "json_schema") {
-    if (!schema.is_object()) return {.constraint = {}, .fault = "Schema of mode json_schema must be an object"};
-    return {JsonSchemaConstraint{to_text(schema)}, ""};
-  }
-  const bool takes_text = mode == "regex" || mode == "gbnf" || mode == "lark";
-  if (!takes_text) {
-    return {.constraint = {},
-            .fault = fmt::format(
-                "Unsupported guidance mode: {} (there are json_schema, xml, regex, choice, gbnf, lark)", mode)};
-  }
-  if (!schema.is_string()) return {.constraint = {}, .fault = fmt::format("Schema of mode {} must be a string", mode)};
-  auto text = schema.get<std::string>();
-  if (mode == "regex") return {RegexConstraint{std::move(text)}, ""};
-  if (mode == "gbnf") return {GbnfConstraint{std::move(text)}, ""};
-  return {LarkConstraint{std::move(text)}, ""};
 }
 
 std::optional<RpcError> read_guidance(const Reader& params, Generation& generation,
@@ -69,9 +33,14 @@ std::optional<RpcError> read_guidance(const Reader& params, Generation& generati
     return guidance_failed(generation.model_id,
                            fmt::format("Schema too large ({} bytes, max {})", bytes, settings.max_schema_bytes));
   }
-  Guidance read = guidance(asked.get<std::string>("mode"), schema);
-  if (!read.fault.empty()) return guidance_failed(generation.model_id, read.fault);
-  generation.request.constraint = std::move(read.constraint);
+  const auto mode = asked.get<std::string>("mode");
+  if (std::ranges::find(kGuidanceModes, mode) == std::end(kGuidanceModes)) {
+    return guidance_failed(generation.model_id, fmt::format("Unsupported guidance mode: {} (there are {})", mode,
+                                                            fmt::join(kGuidanceModes, ", ")));
+  }
+  auto constraint = make_constraint(mode, schema, "Schema of mode " + mode);
+  if (!constraint) return guidance_failed(generation.model_id, constraint.error().message);
+  generation.request.constraint = std::move(*constraint);
   return std::nullopt;
 }
 

@@ -47,7 +47,8 @@ class GenerationResponse final : public net::PendingResponse {
     }
     if (output_.empty() && !hurry) return std::nullopt;
     return net::HttpResponse{.content_type = "text/event-stream",
-                             .headers = {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}}};
+                             .headers = {{"cache-control", "no-cache"}, {"x-accel-buffering", "no"}},
+                             .notes = plan_.notes};
   }
 
   bool is_streamed() const override { return plan_.streamed; }
@@ -70,7 +71,7 @@ class GenerationResponse final : public net::PendingResponse {
     if (failed_) return plan_.format->error(*failed_);
     if (open_ > 0) return std::nullopt;
     plan_.ticket.reset();
-    return net::HttpResponse{.body = to_text(plan_.format->whole(generation_))};
+    return net::HttpResponse{.body = to_text(plan_.format->whole(generation_)), .notes = plan_.notes};
   }
 
   // At most `count` events of each stream; false when there was none.

@@ -81,6 +81,7 @@ struct GenerationPlan {
   ParserFactory parser;  // empty: all text is content
   std::unique_ptr<Format> format;
   std::shared_ptr<void> ticket;  // held until the generation has ended
+  net::HttpHeaders notes = {};   // for the access log
 };
 
 // `plan` has at least one stream.

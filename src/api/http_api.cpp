@@ -1,9 +1,9 @@
 #include "api/http_api.h"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
+#include <vector>
 
+#include "api/host_check.h"
 #include "api/routes.h"
 #include "core/result.h"
 
@@ -108,17 +108,6 @@ class WithOrigin final : public net::PendingResponse {
   const ApiOptions& options_;
 };
 
-std::string now_text() {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-  return fmt::format("{}.{:03}Z", text, ms);
-}
-
 }  // namespace
 
 HttpApi::HttpApi(ModelShelf& shelf, ApiOptions options) : state_(shelf, std::move(options)) {}
@@ -131,6 +120,13 @@ std::optional<net::HttpResponse> HttpApi::refuse(const net::HttpRequest& head) {
     allow_origin(state_.options, response);
     return response;
   };
+  if (state_.options.checks_host && head.peer != "unix" &&
+      !is_allowed_host(head.header("host"), state_.options.hosts)) {
+    return refusal(403, "unknown_host",
+                   fmt::format("the Host '{}' is not this server's: use localhost or an IP address, or start it with "
+                               "--allowed-host",
+                               head.header("host")));
+  }
   if (methods.empty()) {
     return refusal(404, "not_found", fmt::format("there is no {}; GET /openapi.json lists what there is", head.path));
   }
@@ -195,13 +191,15 @@ void HttpApi::served(const Served& served) {
   const int group = served.status / 100;
   ++state_.requests_by_class[group >= 1 && group <= 5 ? group : 0];
   state_.bytes_sent += served.bytes_sent;
-  if (!state_.options.access_log) return;
+  if (state_.options.access_log == nullptr) return;
   const net::HttpRequest& request = served.request;
-  Json line = {{"time", now_text()},         {"event", "request"},        {"id", request.id},
-               {"method", request.method},   {"path", request.path},      {"status", served.status},
-               {"bytes", served.bytes_sent}, {"ms", served.milliseconds}, {"peer", request.peer}};
-  if (const auto parent = request.header("traceparent"); !parent.empty()) line["traceparent"] = parent;
-  state_.options.access_log(to_text(line));
+  std::vector<telemetry::LogField> fields = {
+      {"id", request.id},           {"method", request.method},
+      {"path", request.path},       {"status", served.status},
+      {"bytes", served.bytes_sent}, {"ms", served.milliseconds},
+      {"peer", request.peer},       {"traceparent", std::string(request.header("traceparent"))}};
+  for (const auto& [name, value] : served.notes) fields.emplace_back(name.c_str(), value);
+  state_.options.access_log->write(telemetry::Level::info, "request", fields);
 }
 
 }  // namespace mlxserving::api

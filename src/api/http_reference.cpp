@@ -30,10 +30,20 @@ made from the tables that the server reads; a test compares them.
   connection open. A failure before the first event has its own status; one after it comes as an event with `error`.
 - **Usage** counts every answer that was made. `timings` tells queueing, first token, total and tokens a second; with
   `"effective": true` the response says what really ran: every knob, the seed drawn, kernels, threads.
+- **Forms.** `response_format`, or one of the `guided_…` and `structured_outputs` spellings of vLLM's clients: the answer has that form
+  from its first token on, so a model that thinks does not think before it. What cannot be enforced is refused by name
+  ([structured-output.md](structured-output.md)).
+- **Tools.** `tool_choice` required or a function's makes the answer nothing but calls whose arguments follow their schemas, in the
+  [dialects](#tools-and-reasoning) that can be forced. With auto the text is free, and the calls of a tool that is `strict` follow
+  its schema in the dialects whose calls have a mark of their own. Tools and a form exclude each other.
+- **Log-probabilities** are those of the answer's tokens. The token that ends it is no part of it and is not listed.
+- **Hosts.** A server at a loopback address answers only to localhost, IP addresses and the names of `--allowed-host`, so that a web
+  page whose name resolves to this machine cannot speak to it (DNS rebinding); 403 otherwise. At other addresses names are compared
+  once one is given. Unix sockets are not asked.
 - **Keys.** With `--api-key` (several allowed) requests need `Authorization: Bearer KEY` or `x-api-key: KEY`; `/`, `/health*`,
   `/metrics` and `/openapi.json` do not. Browsers of other sites are refused unless `--cors-origin` names theirs.
-- **Logs.** One JSON line a request on standard error, with the id of the header `x-request-id` (taken or made, always sent back) and
-  `traceparent`. Never the text of prompts or answers.
+- **Logs.** One JSON line a request on standard error, with the id of the header `x-request-id` (taken or made, always sent back),
+  `traceparent`, the model and `user`. Never the text of prompts or answers.
 - **SIGTERM** closes idle connections, lets running requests end for `drain_timeout_ms`, and answers new ones with 503.
 - Of a stop string Anthropic's form reports `end_turn`; which string it was is not told.
 )";
@@ -49,8 +59,18 @@ std::string escaped(std::string text) {
   return text;
 }
 
+// "[ResponsesRequest](#responsesrequest)"
+std::string link_to(const std::string& message) {
+  std::string anchor = message;
+  for (char& c : anchor) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return fmt::format("[{}](#{})", message, anchor);
+}
+
 std::string type_text(const Json& schema) {
-  if (schema.contains("$ref")) return "object";
+  if (schema.contains("$ref")) {
+    const std::string name = schema["$ref"].get<std::string>().substr(1);
+    return schema::http_message(name).fields.empty() ? "object" : link_to(name);
+  }
   if (schema.contains("enum")) return escaped(to_text(schema["enum"]));
   if (schema.contains("anyOf")) {
     std::string all;
@@ -89,16 +109,7 @@ std::string message_table(const schema::Message& message) {
 std::string endpoints() {
   std::string out = "\n## Endpoints\n\n" + row({"method", "path", "body", "does"}) + "|---|---|---|---|\n";
   for (const Route& route : routes()) {
-    out += row({route.method, fmt::format("`{}`", route.path),
-                route.message == nullptr
-                    ? ""
-                    : fmt::format("[{0}](#{1})", route.message,
-                                  [&] {
-                                    std::string anchor = route.message;
-                                    for (char& c : anchor)
-                                      c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-                                    return anchor;
-                                  }()),
+    out += row({route.method, fmt::format("`{}`", route.path), route.message == nullptr ? "" : link_to(route.message),
                 escaped(route.doc)});
   }
   return out;
@@ -146,9 +157,10 @@ std::string tool_dialects() {
       "as text: in a stream its pieces have been sent by then, and its whole text follows as content. `<think>` "
       "reasoning "
       "comes as `reasoning_content`.\n\n" +
-      row({"dialect", "form", "tool_choice required"}) + "|---|---|---|\n";
+      row({"dialect", "form", "can be forced", "strict with auto"}) + "|---|---|---|---|\n";
   for (const text::Dialect& dialect : text::dialects()) {
-    out += row({dialect.name, escaped(fmt::format("`{}`", dialect.doc)), dialect.call_begin == nullptr ? "no" : "yes"});
+    out += row({dialect.name, escaped(fmt::format("`{}`", dialect.doc)), dialect.call_begin == nullptr ? "no" : "yes",
+                text::call_mark(dialect).empty() ? "no" : "yes"});
   }
   return out;
 }

@@ -65,23 +65,12 @@ void read_common(const schema::Reader& reader, const std::string& id, GenerateRe
   request.id = id;
 }
 
-Result<Constraint> read_response_format(const Json& format, const std::string& param) {
-  const auto type = format.find("type");
-  const std::string name = type != format.end() && type->is_string() ? type->get<std::string>() : "";
-  if (name == "text") return Constraint{};
-  if (name == "json_object") return Constraint{JsonObjectConstraint{}};
-  if (name != "json_schema") {
-    return fail(ErrorCode::invalid_request, param + ".type", "{}.type must be text, json_object or json_schema, got {}",
-                param, type == format.end() ? "nothing" : to_text(*type));
+Result<bool> read_include_usage(const schema::Reader& reader, bool streamed) {
+  if (!reader.has("stream_options")) return false;
+  if (!streamed) {
+    return fail(ErrorCode::invalid_request, "stream_options", "stream_options is allowed only with stream true");
   }
-  // Chat completions nest the schema, responses do not.
-  const auto nested = format.find("json_schema");
-  const Json& holder = nested != format.end() ? *nested : format;
-  const auto schema = holder.is_object() ? holder.find("schema") : holder.end();
-  if (!holder.is_object() || schema == holder.end() || !(schema->is_object() || schema->is_boolean())) {
-    return fail(ErrorCode::invalid_request, param, "{} of type json_schema must have a schema, an object", param);
-  }
-  return Constraint{JsonSchemaConstraint{.schema = to_text(*schema)}};
+  return reader.inside("stream_options").maybe<bool>("include_usage").value_or(false);
 }
 
 std::vector<Prompt> read_prompts(const Json& value) {

@@ -23,9 +23,8 @@ Result<void> refuse_logprobs(const SamplingParams& sampling);
 // priority, timeout_ms and the request's id.
 void read_common(const schema::Reader& reader, const std::string& id, GenerateRequest& request);
 
-// response_format: {"type": "text" | "json_object" | "json_schema", "json_schema": {"schema": ...}}. `param` names the
-// field in errors.
-Result<Constraint> read_response_format(const Json& format, const std::string& param);
+// Whether stream_options asks for usage. Errors: invalid_request where there is no stream.
+Result<bool> read_include_usage(const schema::Reader& reader, bool streamed);
 
 // The four forms of a prompt or input: a text, texts, token ids, lists of ids.
 std::vector<Prompt> read_prompts(const Json& value);
@@ -36,7 +35,7 @@ Json to_json(const SamplingParams& sampling);
 // An error of the engine in the words of the request: its `answers` is the client's `n`.
 struct Renamed {
   const char* engine;
-  const char* wire;
+  std::string wire;
 };
 Error rename_param(Error error, const std::vector<Renamed>& names);
 

@@ -3,6 +3,7 @@
 
 #include "api/content_text.h"
 #include "api/routes.h"
+#include "api/structured_output.h"
 #include "api/submission.h"
 #include "core/result.h"
 
@@ -57,7 +58,9 @@ Result<Json> chat_tools(const Json& tools) {
                   "tools[{}] must have type function and a name", i);
     }
     Json function = {{"name", tool["name"]}, {"description", text_member(tool, "description")}};
-    if (tool.contains("parameters")) function["parameters"] = tool["parameters"];
+    for (const char* name : {"parameters", "strict"}) {
+      if (tool.contains(name)) function[name] = tool[name];
+    }
     out.push_back({{"type", "function"}, {"function", std::move(function)}});
   }
   return out;
@@ -77,14 +80,9 @@ Result<ChatCall> read_responses(const net::HttpRequest& request, Echo& echo) {
   const schema::Message& message = schema::http_message("ResponsesRequest");
   MLXS_TRY(const Json body, read_body(request.body, message));
   const schema::Reader reader(message, body);
-  if (reader.maybe<bool>("store").value_or(false)) {
-    return fail(ErrorCode::invalid_request, "store", "store must be false: responses are not kept");
-  }
-  ChatCall call;
-  MLXS_TRY(call.request.sampling, read_sampling(body, message));
+  MLXS_TRY(ChatCall call, read_openai_call(reader, body, message, request.id));
   MLXS_CHECKED(refuse_logprobs(call.request.sampling));
   if (const auto tokens = reader.maybe<int32_t>("max_output_tokens")) call.request.sampling.max_tokens = *tokens;
-  read_common(reader, request.id, call.request);
   if (const auto instructions = reader.maybe<std::string>("instructions")) {
     call.messages.push_back({{"role", "system"}, {"content", *instructions}});
     echo.instructions = *instructions;
@@ -92,32 +90,17 @@ Result<ChatCall> read_responses(const net::HttpRequest& request, Echo& echo) {
   const Json& input = reader.json("input");
   if (input.is_string()) call.messages.push_back({{"role", "user"}, {"content", input}});
   for (size_t i = 0; input.is_array() && i < input.size(); ++i) MLXS_CHECKED(add_item(input[i], i, call.messages));
-  if (reader.has("tools")) {
-    echo.tools = reader.json("tools");
-    MLXS_TRY(call.tools, chat_tools(echo.tools));
-  }
-  if (reader.has("tool_choice")) {
-    echo.tool_choice = reader.json("tool_choice");
-    MLXS_TRY(call.tool_choice, read_tool_choice(echo.tool_choice, call.tools));
-  }
-  echo.parallel = reader.maybe<bool>("parallel_tool_calls").value_or(true);
-  call.one_call = !echo.parallel;
+  if (reader.has("tools")) echo.tools = reader.json("tools");
+  if (reader.has("tool_choice")) echo.tool_choice = reader.json("tool_choice");
+  MLXS_TRY(Json tools, chat_tools(echo.tools));
+  MLXS_CHECKED(add_tools(reader, std::move(tools), call));
+  echo.parallel = !call.one_call;
   if (reader.has("text") && reader.json("text").contains("format")) {
     MLXS_TRY(call.request.constraint, read_response_format(reader.json("text")["format"], "text.format"));
   }
-  if (reader.has("reasoning")) {
-    const std::string effort = text_member(reader.json("reasoning"), "effort");
-    if (effort == "none") {
-      call.template_arguments["enable_thinking"] = false;
-    } else if (!effort.empty()) {
-      call.template_arguments["reasoning_effort"] = effort;
-    }
-  }
+  if (reader.has("reasoning")) set_effort(text_member(reader.json("reasoning"), "effort"), call);
   if (reader.has("metadata")) echo.metadata = reader.json("metadata");
   echo.sampling = call.request.sampling;
-  call.model = reader.get<std::string>("model");
-  call.streamed = reader.maybe<bool>("stream").value_or(false);
-  call.effective = reader.maybe<bool>("effective").value_or(false);
   call.id = make_id("resp_");
   call.names = {{"prompt", "input"}, {"constraint", "text"}, {"timeouts", "timeout_ms"}};
   return call;
@@ -324,14 +307,11 @@ class ResponsesFormat final : public Format {
 }  // namespace
 
 net::HttpReply responses(ServerState& state, net::HttpRequest& request) {
-  std::shared_ptr<void> ticket;
-  if (auto refusal = take_place(state, request, Dialect::openai, ticket)) return std::move(*refusal);
-  Echo echo;
-  auto call = read_responses(request, echo);
-  if (!call) return error_response(call.error());
-  auto reply =
-      start_chat(state, std::move(*call), std::make_unique<ResponsesFormat>(std::move(echo)), std::move(ticket));
-  return reply ? std::move(*reply) : net::HttpReply(error_response(reply.error()));
+  return with_place(state, request, Dialect::openai, [&](Ticket ticket) -> Result<net::HttpReply> {
+    Echo echo;
+    MLXS_TRY(ChatCall call, read_responses(request, echo));
+    return start_chat(state, std::move(call), std::make_unique<ResponsesFormat>(std::move(echo)), std::move(ticket));
+  });
 }
 
 }  // namespace mlxserving::api

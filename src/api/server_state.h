@@ -15,14 +15,17 @@
 #include "api/model_shelf.h"
 #include "net/http_limits.h"
 #include "net/http_message.h"
+#include "telemetry/log.h"
 
 namespace mlxserving::api {
 
 struct ApiOptions {
-  std::vector<std::string> keys;  // accepted API keys; empty: anybody
-  std::string cors_origin;        // "*" or one origin; empty: browsers of other sites are refused
+  std::vector<std::string> keys;   // accepted API keys; empty: anybody
+  std::string cors_origin;         // "*" or one origin; empty: browsers of other sites are refused
+  bool checks_host = false;        // only the Host names of host_check.h; for servers that only this machine reaches
+  std::vector<std::string> hosts;  // further names that are allowed; "*": any
   net::HttpLimits limits = {};
-  std::function<void(const std::string& line)> access_log = {};  // one JSON object a request
+  telemetry::Log* access_log = nullptr;  // borrowed: a line a request; null: none
 };
 
 // How many generations run, in all and a key. Any thread.

@@ -1,41 +1,30 @@
 // What the generating endpoints do alike: a place among the running, the model, the streams.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "api/chat_tools.h"
+#include "api/chat_call.h"
 #include "api/generation.h"
 #include "api/http_error.h"
-#include "api/request_reader.h"
 #include "api/server_state.h"
 
 namespace mlxserving::api {
 
-// Takes a place for the key or refuses with 429 or 503.
-std::optional<net::HttpResponse> take_place(ServerState& state, const net::HttpRequest& request, Dialect dialect,
-                                            std::shared_ptr<void>& ticket);
+// A place among the running generations, given back when the last copy goes.
+using Ticket = std::shared_ptr<void>;
 
-// A chat in OpenAI's form, whichever protocol it came by.
-struct ChatCall {
-  Json messages = Json::array();
-  Json tools = nullptr;  // OpenAI's list, or null
-  ToolChoice tool_choice = {};
-  Json template_arguments = Json::object();
-  GenerateRequest request = {};  // all but the prompt
-  bool one_call = false;
-  bool streamed = false;
-  bool keep_tokens = false;
-  bool effective = false;
-  std::string model;
-  std::string id;
-  std::vector<Renamed> names = {};  // of fields in the engine's errors
-};
+// Takes a place for the key and lets `start` make the reply; or refuses, with 429 or 503 where there is none. Errors
+// are told in the dialect's words.
+net::HttpReply with_place(ServerState& state, const net::HttpRequest& request, Dialect dialect,
+                          const std::function<Result<net::HttpReply>(Ticket)>& start);
 
 // Renders, submits and begins to tell.
-Result<net::HttpReply> start_chat(ServerState& state, ChatCall call, std::unique_ptr<Format> format,
-                                  std::shared_ptr<void> ticket);
+Result<net::HttpReply> start_chat(ServerState& state, ChatCall call, std::unique_ptr<Format> format, Ticket ticket);
+
+// What the access log says of a generation.
+net::HttpHeaders notes_of(const std::string& model, const std::string& user);
 
 // What really runs, for `effective`.
 Json effective_json(const ModelInfo& info, const GenerateRequest& request);

@@ -4,6 +4,7 @@
 
 #include "api/request_reader.h"
 #include "api/routes.h"
+#include "api/submission.h"
 #include "core/result.h"
 
 namespace mlxserving::api {
@@ -72,7 +73,7 @@ std::string base64_of(const std::vector<float>& values) {
   return out;
 }
 
-Result<Json> embedded(ServerState& state, const net::HttpRequest& request) {
+Result<net::HttpReply> embedded(ServerState& state, const net::HttpRequest& request) {
   const schema::Message& message = schema::http_message("EmbeddingRequest");
   MLXS_TRY(const Asked asked, read(state, request, message));
   const schema::Reader reader(message, asked.body);
@@ -88,10 +89,12 @@ Result<Json> embedded(ServerState& state, const net::HttpRequest& request) {
                     {"index", data.size()},
                     {"embedding", base64 ? Json(base64_of(vector)) : Json(vector)}});
   }
-  return Json{{"object", "list"},
-              {"data", std::move(data)},
-              {"model", asked.model},
-              {"usage", {{"prompt_tokens", result->prompt_tokens}, {"total_tokens", result->prompt_tokens}}}};
+  const Json body = {{"object", "list"},
+                     {"data", std::move(data)},
+                     {"model", asked.model},
+                     {"usage", {{"prompt_tokens", result->prompt_tokens}, {"total_tokens", result->prompt_tokens}}}};
+  return net::HttpReply(net::HttpResponse{
+      .body = to_text(body), .notes = notes_of(asked.model, reader.maybe<std::string>("user").value_or(""))});
 }
 
 }  // namespace
@@ -104,6 +107,8 @@ net::HttpReply reply(const Result<Json>& result, Dialect dialect) {
 net::HttpReply tokenize(ServerState& state, net::HttpRequest& request) { return reply(tokenized(state, request)); }
 net::HttpReply detokenize(ServerState& state, net::HttpRequest& request) { return reply(detokenized(state, request)); }
 net::HttpReply apply_template(ServerState& state, net::HttpRequest& request) { return reply(rendered(state, request)); }
-net::HttpReply embeddings(ServerState& state, net::HttpRequest& request) { return reply(embedded(state, request)); }
+net::HttpReply embeddings(ServerState& state, net::HttpRequest& request) {
+  return with_place(state, request, Dialect::openai, [&](const Ticket&) { return embedded(state, request); });
+}
 
 }  // namespace mlxserving::api

@@ -2,16 +2,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
 
+#include "api/host_check.h"
 #include "api/http_api.h"
 #include "cli/command.h"
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
 #include "core/result.h"
 #include "net/http_server.h"
+#include "telemetry/log.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -56,6 +59,8 @@ Result<std::vector<api::KnownModel>> read_models(const Options& options) {
   return models;
 }
 
+constexpr std::chrono::seconds kLogDrain{1};
+
 void say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
 std::string addresses(const Options& options, const net::HttpServer& server) {
@@ -83,7 +88,9 @@ Result<int> run_serve(const Options& options) {
   api::ModelShelf shelf(*host, known, engine);
   api::ApiOptions api_options = options.api;
   api_options.limits = options.server.limits;
-  if (!options.quiet) api_options.access_log = say;
+  api_options.checks_host = api::is_loopback(options.server.address) || !api_options.hosts.empty();
+  telemetry::Log log(options.quiet ? telemetry::Level::off : telemetry::Level::info);
+  api_options.access_log = &log;
   api::HttpApi api(shelf, api_options);
   MLXS_TRY(const auto server, net::HttpServer::bind(options.server, api));
   api.state().connections = [&server] { return server->connections(); };
@@ -105,6 +112,7 @@ Result<int> run_serve(const Options& options) {
   say(fmt::format("listening at {}", addresses(options, *server)));
   for (size_t i = 0; i < options.models.size(); ++i) MLXS_CHECKED(shelf.load(known[i].id));
   server->run();
+  log.drain(kLogDrain);
   interrupt.on_signal({});
   const std::lock_guard lock(outcome_mutex);
   if (!outcome) return outcome.error();
@@ -144,6 +152,11 @@ Runner declare_serve(CLI::App& command) {
       ->envname("MLXS_API_KEY");
   command.add_option("--cors-origin", options->api.cors_origin,
                      "Pages of this origin may ask in a browser (* for any). Without it: none.");
+  command
+      .add_option("--allowed-host", options->api.hosts,
+                  "A name that clients may reach this server by, besides localhost and IP addresses (* for any); may "
+                  "be repeated. Asked for at loopback addresses, or once one is given.")
+      ->allow_extra_args(false);
   command
       .add_option("--memory", options->memory_megabytes, "Megabytes for all models. Default what the machine allows.")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 30));

@@ -89,7 +89,8 @@ void Generation::take_time() {
 TextDelta Generation::make_delta(const sampling::Sampled& sampled, std::span<const float> logits) const {
   TextDelta delta{.answer = answer_, .text = {}, .token_id = sampled.id, .logprob = {}, .top_logprobs = {}, .gap = {}};
   if (prepared_->gaps) delta.gap = top_two_gap(logits);
-  if (!prepared_->sampling.logprobs) return delta;
+  // A token that ends the answer is no part of it, so nothing is reported of it.
+  if (!prepared_->sampling.logprobs || contains(prepared_->stop_ids, sampled.id)) return delta;
   delta.logprob = token_logprob(text_, sampled.id, sampled.logprob);
   for (const auto& top : sampled.top) delta.top_logprobs.push_back(token_logprob(text_, top.id, top.logprob));
   return delta;

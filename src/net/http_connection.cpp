@@ -183,6 +183,7 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
   is_head_ = false;
   status_ = 0;
   bytes_sent_ = 0;
+  notes_.clear();
   request_id_ = fmt::format("req-{:016x}", core_.random());
 
   const auto begun = Clock::now();
@@ -203,7 +204,7 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
       co_return false;
     }
     const bool written = co_await write_whole(*refusal);
-    core_.handler.served({head, status_, bytes_sent_, 0});
+    core_.handler.served({head, status_, bytes_sent_, 0, notes_});
     co_return written&& stays_open();
   }
 
@@ -230,7 +231,7 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
     }
   }
   const std::chrono::duration<double, std::milli> taken = Clock::now() - begun;
-  core_.handler.served({head, status_, bytes_sent_, taken.count()});
+  core_.handler.served({head, status_, bytes_sent_, taken.count(), notes_});
   co_return open&& stays_open();
 }
 
@@ -367,7 +368,7 @@ HttpRequest HttpConnection::take_head() {
 HttpConnection::Task<void> HttpConnection::refuse_request(const HttpRequest& head, const HttpResponse& refusal) {
   keep_alive_ = false;
   const bool written = co_await write_whole(refusal);
-  core_.handler.served({head, status_, bytes_sent_, 0});
+  core_.handler.served({head, status_, bytes_sent_, 0, notes_});
   if (written) co_await linger();
 }
 
@@ -441,6 +442,7 @@ std::string HttpConnection::head_text(const HttpResponse& response, std::optiona
 
 HttpConnection::Task<bool> HttpConnection::write_whole(const HttpResponse& response) {
   status_ = response.status;
+  notes_ = response.notes;
   std::string bytes = head_text(response, response.body.size());
   if (!is_head_) bytes += response.body;
   const bool written = co_await write(std::move(bytes));
@@ -449,6 +451,7 @@ HttpConnection::Task<bool> HttpConnection::write_whole(const HttpResponse& respo
 
 HttpConnection::Task<bool> HttpConnection::write_stream(PendingResponse& pending, const HttpResponse& head) {
   status_ = head.status;
+  notes_ = head.notes;
   if (is_http_1_0_) keep_alive_ = false;  // its end is the connection's
   std::string bytes = head_text(head, std::nullopt);
   std::string body;

@@ -141,6 +141,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   bool is_http_1_0_ = false;
   int status_ = 0;
   uint64_t bytes_sent_ = 0;
+  HttpHeaders notes_;
 
   std::string output_;
   bool writing_ = false;

@@ -38,6 +38,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body = {};
   HttpHeaders headers = {};
+  HttpHeaders notes = {};  // of whoever made it, for the access log
 };
 
 // A response that takes time. All functions are called on the server's thread; when the client goes away it is
@@ -90,6 +91,7 @@ class HttpHandler {
     int status;
     uint64_t bytes_sent;
     double milliseconds;
+    const HttpHeaders& notes;  // of the response
   };
   virtual void served(const Served& served) = 0;
 };

@@ -21,7 +21,7 @@ constexpr Field kStreamOptionsFields[] = {
     {"include_usage", boolean(), optional, nullptr, "A last chunk has the usage and no choice."},
 };
 constexpr Message kStreamOptions = {"HttpStreamOptions",  "What a stream tells besides its text.",
-                                    kStreamOptionsFields, Extra::strip,
+                                    kStreamOptionsFields, Extra::forbid,
                                     Voice::runtime,       false};
 
 constexpr Message kAnyObject = {"HttpObject", "Any object.", {}, Extra::keep, Voice::runtime, false};
@@ -29,20 +29,58 @@ constexpr Type kObject = object(kAnyObject);
 constexpr Type kObjects = list_of(kObject);
 constexpr Type kToolChoiceTypes[] = {kText, kObject};
 
+constexpr Type kUser = kText.sized(0, 512);
+
+// Which form the answer must have, as vLLM's clients say it; docs/structured-output.md.
+constexpr Type kSchemaTypes[] = {kObject, boolean(), kText};
+constexpr Type kTagTypes[] = {kObject, kText};
+constexpr Field kStructuredOutputsFields[] = {
+    {"json", either(kSchemaTypes).or_null(), optional, nullptr, "A JSON Schema, or a string that holds one."},
+    {"json_object", boolean().or_null(), optional, nullptr, "Any JSON object."},
+    {"regex", kText.or_null(), optional, nullptr, "A pattern that the whole answer matches."},
+    {"choice", kTextsNotEmpty.or_null(), optional, nullptr, "The answer is one of these."},
+    {"grammar", kText.or_null(), optional, nullptr, "A grammar: GBNF where it has ::=, else Lark."},
+    {"xml", kText.or_null(), optional, nullptr,
+     "An XML Schema, or an example whose elements the answer has; empty: any well-formed document."},
+    {"structural_tag", either(kTagTypes).or_null(), optional, nullptr,
+     "{\"structures\": [{\"begin\", \"schema\", \"end\"}], \"triggers\": [...]}: parts of the text that follow a "
+     "schema."},
+    {"disable_any_whitespace", boolean().or_null(), optional, nullptr, "No white space between JSON's tokens."},
+};
+constexpr Message kStructuredOutputs = {"HttpStructuredOutputs",  "The one form that the answer must have.",
+                                        kStructuredOutputsFields, Extra::forbid,
+                                        Voice::runtime,           false};
+#define MLXS_FORM_FIELDS                                                                                             \
+  {"response_format", kObject.or_null(), optional, nullptr,                                                          \
+   "{\"type\": \"text\" | \"json_object\" | \"json_schema\" | \"structural_tag\", ...}."},                           \
+      {"structured_outputs", object(kStructuredOutputs).or_null(), optional, nullptr, "The form, as one of these."}, \
+      {"guided_json", either(kSchemaTypes).or_null(), optional, nullptr, "As structured_outputs.json."},             \
+      {"guided_regex", kText.or_null(), optional, nullptr, "As structured_outputs.regex."},                          \
+      {"guided_choice", kTextsNotEmpty.or_null(), optional, nullptr, "As structured_outputs.choice."},               \
+      {"guided_grammar", kText.or_null(), optional, nullptr, "As structured_outputs.grammar."}
+
 // Rows that every generating endpoint has besides the knobs.
 #define MLXS_COMMON_FIELDS                                                                                         \
   {"model", kText.sized(1), required, nullptr, "The id of a model that /v1/models lists."},                        \
       {"stream", boolean().or_null(), optional, nullptr, "Server-sent events instead of one JSON object."},        \
-      {"user", kText.or_null(), optional, nullptr, "Stands in the access log."},                                   \
+      {"user", kUser.or_null(), optional, nullptr, "Stands in the access log."},                                   \
       {"priority", choice(kPriorities), optional, nullptr, "Who goes first when the machine is short."},           \
       {"timeout_ms", kMilliseconds, optional, nullptr, "The request fails after so many milliseconds; 0: never."}, \
       {"effective", boolean(), optional, nullptr,                                                                  \
        "The response says what really ran: every knob, the seed, the model."}
 
+// Of OpenAI's own service: what asks for nothing that is missing here.
+constexpr const char* kTiers[] = {"auto", "default"};
+#define MLXS_OPENAI_FIELDS                                                                                           \
+  {"store", boolean().or_null(), optional, nullptr, "Only false: nothing is kept."},                                 \
+      {"service_tier", choice(kTiers).or_null(), optional, nullptr, "There is one tier; priority orders requests."}, \
+      {"prompt_cache_key", kText.or_null(), optional, nullptr,                                                       \
+       "A hint; what prompts begin with alike is shared anyway."}
+
 constexpr Field kChatFields[] = {
     MLXS_COMMON_FIELDS,
     {"messages", kObjects.sized(1), required, nullptr, "The chat, as the model's template takes it."},
-    {"stream_options", object(kStreamOptions).or_null(), optional},
+    {"stream_options", object(kStreamOptions).or_null(), optional, nullptr, "Only with stream."},
     {"n", integer({1, kAnswersMax}).or_null(), optional, nullptr, "Independent answers."},
     {"max_completion_tokens", integer({0, kInt32Max}).or_null(), optional, nullptr, "Another name of max_tokens."},
     {"stop", either(kStopTypes).or_null(), optional, nullptr, knob_doc("stop")},
@@ -50,11 +88,11 @@ constexpr Field kChatFields[] = {
     {"tool_choice", either(kToolChoiceTypes).or_null(), optional, nullptr,
      "auto, none, required, or {\"type\": \"function\", \"function\": {\"name\": ...}}."},
     {"parallel_tool_calls", boolean().or_null(), optional, nullptr, "false: at most one call."},
-    {"response_format", kObject.or_null(), optional, nullptr,
-     "{\"type\": \"text\" | \"json_object\" | \"json_schema\", ...}."},
+    MLXS_FORM_FIELDS,
     {"reasoning_effort", kText.or_null(), optional, nullptr,
      "Given to the template as reasoning_effort; none: as enable_thinking false."},
     {"chat_template_kwargs", kObject.or_null(), optional, nullptr, "Further variables of the template."},
+    MLXS_OPENAI_FIELDS,
 };
 constexpr Message kChat = {
     "ChatCompletionRequest", "Body of POST /v1/chat/completions.", kChatFields, Extra::forbid, Voice::runtime, true};
@@ -62,7 +100,7 @@ constexpr Message kChat = {
 constexpr Field kCompletionFields[] = {
     MLXS_COMMON_FIELDS,
     {"prompt", either(kPromptTypes), required, nullptr, "A text, a list of texts, token ids, or a list of those."},
-    {"stream_options", object(kStreamOptions).or_null(), optional},
+    {"stream_options", object(kStreamOptions).or_null(), optional, nullptr, "Only with stream."},
     {"n", integer({1, kAnswersMax}).or_null(), optional, nullptr, "Answers returned for each prompt."},
     {"best_of", integer({1, kAnswersMax}).or_null(), optional, nullptr,
      "Answers made for each prompt, of which the n most likely a token are returned; not in a stream."},
@@ -70,8 +108,7 @@ constexpr Field kCompletionFields[] = {
     {"logprobs", integer({0, kTopLogprobsMax}).or_null(), optional, nullptr,
      "Report the log-probability of each token and of so many most likely ones."},
     {"stop", either(kStopTypes).or_null(), optional, nullptr, knob_doc("stop")},
-    {"response_format", kObject.or_null(), optional, nullptr,
-     "{\"type\": \"text\" | \"json_object\" | \"json_schema\", ...}."},
+    MLXS_FORM_FIELDS,
 };
 constexpr Message kCompletion = {
     "CompletionRequest", "Body of POST /v1/completions.", kCompletionFields, Extra::forbid, Voice::runtime, true};
@@ -118,7 +155,7 @@ constexpr Field kEmbeddingFields[] = {
     {"encoding_format", choice(kEncodings), optional, nullptr, "base64: 32-bit floats, little endian."},
     {"pooling", choice(kPoolings), optional, nullptr, "How the tokens' vectors become one."},
     {"normalize", boolean(), optional, nullptr, "To length 1; true unless given."},
-    {"user", kText.or_null(), optional, nullptr, "Stands in the access log."},
+    {"user", kUser.or_null(), optional, nullptr, "Stands in the access log."},
 };
 constexpr Message kEmbedding = {
     "EmbeddingRequest", "Body of POST /v1/embeddings.", kEmbeddingFields, Extra::forbid, Voice::runtime, false};
@@ -152,17 +189,19 @@ constexpr Field kResponsesFields[] = {
     {"text", kObject, optional, nullptr,
      "{\"format\": {\"type\": \"text\" | \"json_object\" | \"json_schema\", ...}}."},
     {"reasoning", kObject.or_null(), optional, nullptr, "{\"effort\": ...}, as reasoning_effort of a chat."},
-    {"store", boolean().or_null(), optional, nullptr, "Only false: nothing is kept."},
+    MLXS_OPENAI_FIELDS,
     {"metadata", kObject.or_null(), optional, nullptr, "Comes back as it was sent."},
 };
 constexpr Message kResponses = {
     "ResponsesRequest", "Body of POST /v1/responses.", kResponsesFields, Extra::forbid, Voice::runtime, true};
 
 #undef MLXS_COMMON_FIELDS
+#undef MLXS_FORM_FIELDS
+#undef MLXS_OPENAI_FIELDS
 
 constexpr const Message* kMessages[] = {
-    &kStreamOptions, &kAnyObject, &kChat,      &kCompletion, &kTokenize,  &kDetokenize,
-    &kTemplate,      &kModel,     &kEmbedding, &kAnthropic,  &kResponses,
+    &kStreamOptions, &kStructuredOutputs, &kAnyObject, &kChat,      &kCompletion, &kTokenize,
+    &kDetokenize,    &kTemplate,          &kModel,     &kEmbedding, &kAnthropic,  &kResponses,
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ std::span<const Message* const> all_messages() {
   static const std::vector<const Message*> messages = [] {
     std::vector<const Message*> all;
     for (const auto& list : {engine_messages(), event_messages(), rpc_messages(), config_messages(),
-                             std::span<const Message* const>(dormant::kMessages), flag_messages()}) {
+                             std::span<const Message* const>(dormant::kMessages), flag_messages(), http_messages()}) {
       all.insert(all.end(), list.begin(), list.end());
     }
     return all;

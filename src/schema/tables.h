@@ -13,8 +13,7 @@ std::span<const Message* const> rpc_messages();     // JSON-RPC envelopes, param
 std::span<const Message* const>
 config_messages();                                // runtime.yaml: what the engine and its runtime read; telemetry.yaml
 std::span<const Message* const> flag_messages();  // feature-flags.yaml
-// Bodies of HTTP requests; the npm package has no use for them, so all_messages() leaves them out.
-std::span<const Message* const> http_messages();
+std::span<const Message* const> http_messages();  // bodies of HTTP requests
 
 inline constexpr Texts kNonEmptyTexts = {.too_short = "Cannot be empty"};
 inline constexpr Texts kPositiveTexts = {.not_integer = "Must be an integer",

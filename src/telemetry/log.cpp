@@ -59,7 +59,7 @@ Log::Log(Level level) : level_(level) {
 
 Log::~Log() = default;
 
-void Log::write(Level level, std::string_view event, std::initializer_list<LogField> fields) {
+void Log::write(Level level, std::string_view event, std::span<const LogField> fields) {
   if (!is_on(level) || level == Level::off) return;
   Json line = {{"time", now_text()}, {"level", name_of(level)}, {"event", event}};
   for (const LogField& field : fields) {

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -39,7 +40,10 @@ class Log {
 
   bool is_on(Level level) const { return level >= level_; }
   // `event` says what happened in a few stable words: "model loaded".
-  void write(Level level, std::string_view event, std::initializer_list<LogField> fields = {});
+  void write(Level level, std::string_view event, std::initializer_list<LogField> fields = {}) {
+    write(level, event, std::span<const LogField>(fields.begin(), fields.size()));
+  }
+  void write(Level level, std::string_view event, std::span<const LogField> fields);
   // Waits until what was written is out, at most this long.
   void drain(std::chrono::milliseconds timeout) const;
   // A line that is no JSON, for those who wait for its text.

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,17 +17,22 @@ import unittest
 
 BINARY = sys.argv.pop(1)
 CHAT = "/v1/chat/completions"
+TOOLS = pathlib.Path(__file__).parents[2] / "build" / "tools"  # scripts/bootstrap --tests
 
 
 class Server:
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
+        self.log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([BINARY, *map(str, arguments)], stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.port = int(self.process.stdout.readline())
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=60)
         self.process.stdout.close()
+        self.log.seek(0)
+        self.logged = [json.loads(line) for line in self.log if line.startswith("{")]
+        self.log.close()
         return code
 
     def connect(self):
@@ -40,7 +46,7 @@ class Server:
 
 def request_bytes(path, body=None, method=None, headers=()):
     payload = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"{method or ('GET' if body is None else 'POST')} {path} HTTP/1.1", "host: here"]
+    lines = [f"{method or ('GET' if body is None else 'POST')} {path} HTTP/1.1", "host: localhost"]
     if body is not None:
         lines += ["content-type: application/json", f"content-length: {len(payload)}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + payload
@@ -233,9 +239,10 @@ class Answers(Wire):
         dashboard = (pathlib.Path(__file__).parents[2] / "docs" / "grafana.json").read_text()
         for name in set(re.findall(r"mlxs_\w+", dashboard)):
             self.assertIn(re.sub(r"_(bucket|sum|count)$", "", name), names)
-        if not shutil.which("promtool"):
+        promtool = shutil.which("promtool", path=f"{os.environ['PATH']}:{TOOLS}")
+        if not promtool:
             self.skipTest("needs promtool")
-        check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, capture_output=True)
+        check = subprocess.run([promtool, "check", "metrics"], input=text, text=True, capture_output=True)
         # Names of the program that came before keep their form.
         faults = [line for line in (check.stdout + check.stderr).splitlines() if not line.startswith("kr_serve_")]
         self.assertEqual(faults, [])
@@ -307,8 +314,17 @@ class Errors(Wire):
             self.assertEqual(self.error(body)["param"], field)
 
     def test_what_is_not_honoured_is_refused_by_name(self):
-        error = self.error(self.say("say a", response_format={"type": "json_object"}))
-        self.assertEqual(error["param"], "response_format")
+        for field in ["functions", "function_call", "modalities", "audio", "prediction", "web_search_options", "suffix", "top_a", "lora"]:
+            self.assertEqual(self.error(self.say("say a", **{field: 1}))["param"], field)
+        for change, param in [({"store": True}, "store"), ({"service_tier": "flex"}, "service_tier"), ({"user": "u" * 513}, "user"),
+                              ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options")]:
+            self.assertEqual(self.error(self.say("say a", **change))["param"], param)
+        # A model that takes no form: what asked for it is named.
+        for field, value in [("response_format", {"type": "json_object"}), ("guided_regex", "a"), ("guided_json", {}), ("guided_choice", ["a"]),
+                             ("guided_grammar", "start: \"a\""), ("structured_outputs", {"regex": "a"})]:
+            self.assertEqual(self.error(self.say("say a", **{field: value}))["param"], field)
+            body = {"model": "scripted", "prompt": "say a", field: value}
+            self.assertEqual(self.error(body, path="/v1/completions")["param"], field)
         tools = [{"type": "function", "function": {"name": "now"}}]
         self.assertEqual(self.error(self.say("a", tools=tools, tool_choice="required"))["param"], "tool_choice")
 
@@ -337,11 +353,21 @@ class Errors(Wire):
         self.assertEqual((wrong.status, wrong.headers["allow"]), (405, "POST"))
         self.assertEqual(self.ask("/health", b"", method="DELETE").status, 405)
         with self.server.connect() as connection:
-            connection.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}")
+            connection.sendall(b"POST " + CHAT.encode() + b" HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}")
             self.assertEqual(Response(connection).status, 415)
         with self.server.connect() as connection:
             connection.sendall(request_bytes("/health", method="HEAD"))
             self.assertEqual(Response(connection, head=True).status, 200)
+
+    def test_names_of_other_machines_are_refused(self):
+        for host, status in [("localhost", 200), ("LOCALHOST:80", 200), ("app.localhost", 200), ("127.0.0.1:1", 200), ("[::1]:8080", 200),
+                             ("192.168.1.2", 200), ("evil.example", 403), ("evil.example:80", 403), ("127.0.0.1.evil.example", 403),
+                             ("localhost.evil.example", 403), ("[", 403), (":80", 403)]:
+            with self.server.connect() as connection:
+                connection.sendall(f"GET /health/live HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+                response = Response(connection)
+                self.assertEqual(response.status, status, host)
+        self.assertEqual(response.json()["error"]["code"], "unknown_host")
 
     def test_browsers_of_other_sites_get_nothing(self):
         response = self.ask("/health", headers=["origin: http://elsewhere"])
@@ -379,7 +405,7 @@ class Bytes(Wire):
             self.assertEqual(Response(connection).status, 200)
 
     def test_chunked_bodies_are_read_and_their_lies_are_not_believed(self):
-        head = b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        head = b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         self.assertEqual(self.raw(head + b'5\r\n{"con\r\n10\r\ntent": "abcdef"}\r\n0\r\n\r\n').status, 200)
         for lie in [b"zz\r\n", b"-1\r\n", b"ffffffffffffffffff\r\n", b"2\r\n{}xx\r\n0\r\n\r\n", b"1;" + b"x" * 9000]:
             self.assertEqual(self.raw(head + lie).status, 400, lie[:20])
@@ -388,18 +414,18 @@ class Bytes(Wire):
     def test_smuggled_lengths_are_refused(self):
         for headers in [b"content-length: 2\r\ntransfer-encoding: chunked\r\n", b"content-length: 2\r\ncontent-length: 3\r\n",
                         b"content-length: -2\r\n", b"content-length: 1e3\r\n"]:
-            data = b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n" + headers + b"\r\n{}"
+            data = b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n" + headers + b"\r\n{}"
             self.assertEqual(self.raw(data).status, 400, headers)
-        gzip = b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: gzip\r\n\r\n"
+        gzip = b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: gzip\r\n\r\n"
         self.assertIn(self.raw(gzip).status, (400, 501))
 
     def test_header_bombs(self):
-        self.assertEqual(self.raw(b"GET /health HTTP/1.1\r\nhost: x\r\na: " + b"b" * 100_000).status, 431)
+        self.assertEqual(self.raw(b"GET /health HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * 100_000).status, 431)
         self.assertEqual(self.raw(b"GET /health HTTP/1.1\r\n" + b"a: b\r\n" * 5000).status, 431)
         self.assertEqual(self.raw(b"GET /" + b"a" * 100_000).status, 431)
 
     def test_the_header_limit_is_exact(self):
-        base = b"GET /health/live HTTP/1.1\r\nhost: x\r\na: \r\n\r\n"
+        base = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\na: \r\n\r\n"
         for size, status in [(4095, 200), (4096, 200), (4097, 431)]:
             self.assertEqual(self.raw(base.replace(b"a: ", b"a: " + b"b" * (size - len(base)))).status, status, size)
 
@@ -412,7 +438,7 @@ class Bytes(Wire):
     def test_a_body_of_100_megabytes_is_refused_at_once_and_read_by_nobody(self):
         before = self.server.resident_kb()
         with self.server.connect() as connection:
-            connection.sendall(b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000000\r\n\r\n")
+            connection.sendall(b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100000000\r\n\r\n")
             response = Response(connection)
             self.assertEqual(response.status, 413)
             self.assertEqual(response.json()["error"]["code"], "body_too_large")
@@ -424,9 +450,9 @@ class Bytes(Wire):
         self.assertLess(self.server.resident_kb() - before, 50_000)
 
     def test_rubbish_is_a_400(self):
-        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET http://x/ HTTP/1.1\r\nhost: x\r\n\r\n",
-                     b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", b"GET /health HTTP/1.1\r\nbad header\r\n\r\n",
-                     b"G\x00T /health HTTP/1.1\r\nhost: x\r\n\r\n"]:
+        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET http://x/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+                     b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nbad header\r\n\r\n",
+                     b"G\x00T /health HTTP/1.1\r\nhost: localhost\r\n\r\n"]:
             self.assertIn(self.raw(data).status, (400, 408), data)
 
     def test_slow_senders_are_told_and_closed(self):
@@ -479,8 +505,11 @@ class Bytes(Wire):
             self.assertEqual(connection.recv(10), b"")
 
     def test_rapid_connects_leave_it_serving(self):
-        for _ in range(2000):
-            self.server.connect().close()
+        for number in range(10_000):
+            connection = self.server.connect()
+            if number % 2:  # a reset instead of a farewell
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
         self.assertEqual(self.ask("/health/live").status, 200)
         self.wait_for(lambda: self.metric("mlxs_http_connections") <= 1)
 
@@ -554,7 +583,7 @@ class Doors(unittest.TestCase):
                     connection.sendall(request_bytes("/tokenize", {"content": "a"}, headers=headers))
                     self.assertEqual(Response(connection).status, status, headers)
             with server.connect() as connection:
-                connection.sendall(b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n")
+                connection.sendall(b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n")
                 self.assertEqual(Response(connection).status, 401)
             with server.connect() as connection:
                 connection.sendall(request_bytes("/health"))
@@ -596,7 +625,7 @@ class Doors(unittest.TestCase):
     def test_the_limit_of_all_bodies_is_exact(self):
         server = Server("--bodies-bytes-max", 3000)
         try:
-            head = b"POST /tokenize HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+            head = b"POST /tokenize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             with server.connect() as held:
                 held.sendall(head % 2000)
                 time.sleep(0.1)
@@ -643,8 +672,7 @@ class Doors(unittest.TestCase):
                 rest += more
             self.assertIn(b"[DONE]", rest)
             self.assertEqual(idle.recv(10), b"", "an idle connection is closed")
-        self.assertEqual(server.process.wait(timeout=20), 0)
-        server.process.stdout.close()
+        self.assertEqual(server.stop(), 0)
 
     def test_a_drain_that_takes_too_long_is_cut(self):
         server = Server("--drain-timeout-ms", 200, "--token-ms", 5)
@@ -693,6 +721,32 @@ class Doors(unittest.TestCase):
                         pass
             finally:
                 self.assertEqual(server.stop(), 0)
+
+    def test_a_name_may_be_allowed(self):
+        server = Server("--allowed-host", "box.lan", "--allowed-host", "Other:1")
+        try:
+            for host, status in [("box.lan:8080", 200), ("BOX.LAN.", 200), ("other", 200), ("localhost", 200), ("boxxlan", 403)]:
+                with server.connect() as connection:
+                    connection.sendall(f"GET /health/live HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+                    self.assertEqual(Response(connection).status, status, host)
+        finally:
+            self.assertEqual(server.stop(), 0)
+
+    def test_the_access_log_says_who_asked_for_what_and_never_the_text(self):
+        server = Server("--access-log")
+        try:
+            body = {"model": "scripted", "user": "u-1", "messages": [{"role": "user", "content": "say violets"}]}
+            for more in [{}, {"stream": True}]:
+                with server.connect() as connection:
+                    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                    connection.sendall(request_bytes(CHAT, {**body, **more}, headers=["x-request-id: mine", f"traceparent: {parent}"]))
+                    self.assertEqual(Response(connection).status, 200)
+        finally:
+            self.assertEqual(server.stop(), 0)
+        self.assertEqual(len(server.logged), 2)
+        for line in server.logged:
+            self.assertEqual([line[k] for k in ["id", "path", "status", "model", "user", "traceparent"]], ["mine", CHAT, 200, "scripted", "u-1", parent])
+            self.assertNotIn("violets", json.dumps(line))
 
     def test_cors_is_for_the_named_origin(self):
         server = Server("--cors-origin", "http://page")

@@ -1,5 +1,6 @@
 // `mlx-serving serve` over a scripted model, for clients' tests and measurements: prints its address, serves until
-// SIGTERM.   scripted_server [--token-ms X] [--prefill-ms X] [--api-key K] [--port N] [--unix-socket P] [--LIMIT N]...
+// SIGTERM.   scripted_server [--token-ms X] [--prefill-ms X] [--api-key K] [--port N] [--unix-socket P] [--access-log]
+// [--allowed-host NAME] [--LIMIT N]...
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
@@ -9,6 +10,7 @@
 #include "api/http_api.h"
 #include "api/scripted_host.h"
 #include "net/http_server.h"
+#include "telemetry/log.h"
 
 int main(int argc, char** argv) {
   using namespace mlxserving;
@@ -21,6 +23,9 @@ int main(int argc, char** argv) {
   app.add_option("--prefill-ms", scripted.prefill_ms);
   app.add_option("--api-key", api_options.keys)->allow_extra_args(false);
   app.add_option("--cors-origin", api_options.cors_origin);
+  app.add_option("--allowed-host", api_options.hosts)->allow_extra_args(false);
+  telemetry::Log log(telemetry::Level::info);
+  app.add_flag_callback("--access-log", [&] { api_options.access_log = &log; });
   app.add_option("--port", server_options.port);
   app.add_option("--unix-socket", server_options.unix_socket);
   app.add_option("--tls-certificate", server_options.tls_certificate);
@@ -41,6 +46,7 @@ int main(int argc, char** argv) {
   api::ModelShelf shelf(host, {{"scripted", "here"}, {"spare", "here"}, {"broken", "broken"}}, {});
   (void)host.load("scripted", "here", {});
   api_options.limits = server_options.limits;
+  api_options.checks_host = true;
   api::HttpApi api(shelf, api_options);
   const auto server = net::HttpServer::bind(server_options, api);
   if (!server) {
@@ -58,5 +64,6 @@ int main(int argc, char** argv) {
   std::fflush(stdout);
   (*server)->run();
   watcher.join();
+  log.drain(std::chrono::seconds(1));
   return 0;
 }

@@ -2026,3 +2026,279 @@ export const FeatureFlagsSchema = z
     "config_reload": FlagsConfigReloadConfigSchema.optional(),
   })
   .passthrough();
+
+/** What a stream tells besides its text. */
+export const HttpStreamOptionsSchema = z
+  .object({
+    "include_usage": z.boolean().optional(),
+  })
+  .strict();
+
+/** Any object. */
+export const HttpObjectSchema = z
+  .object({
+  })
+  .passthrough();
+
+/** The one form that the answer must have. */
+export const HttpStructuredOutputsSchema = z
+  .object({
+    "json": z.union([HttpObjectSchema, z.boolean(), z.string()]).nullable().optional(),
+    "json_object": z.boolean().nullable().optional(),
+    "regex": z.string().nullable().optional(),
+    "choice": z.array(z.string()).nullable().optional(),
+    "grammar": z.string().nullable().optional(),
+    "xml": z.string().nullable().optional(),
+    "structural_tag": z.union([HttpObjectSchema, z.string()]).nullable().optional(),
+    "disable_any_whitespace": z.boolean().nullable().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/chat/completions. */
+export const ChatCompletionRequestSchema = z
+  .object({
+    "model": z.string(),
+    "stream": z.boolean().nullable().optional(),
+    "user": z.string().nullable().optional(),
+    "priority": z.enum(["high", "normal", "low"]).optional(),
+    "timeout_ms": z.number().int().optional(),
+    "effective": z.boolean().optional(),
+    "messages": z.array(HttpObjectSchema),
+    "stream_options": HttpStreamOptionsSchema.nullable().optional(),
+    "n": z.number().int().nullable().optional(),
+    "max_completion_tokens": z.number().int().nullable().optional(),
+    "stop": z.union([z.string(), z.array(z.string())]).nullable().optional(),
+    "tools": z.array(HttpObjectSchema).nullable().optional(),
+    "tool_choice": z.union([z.string(), HttpObjectSchema]).nullable().optional(),
+    "parallel_tool_calls": z.boolean().nullable().optional(),
+    "response_format": HttpObjectSchema.nullable().optional(),
+    "structured_outputs": HttpStructuredOutputsSchema.nullable().optional(),
+    "guided_json": z.union([HttpObjectSchema, z.boolean(), z.string()]).nullable().optional(),
+    "guided_regex": z.string().nullable().optional(),
+    "guided_choice": z.array(z.string()).nullable().optional(),
+    "guided_grammar": z.string().nullable().optional(),
+    "reasoning_effort": z.string().nullable().optional(),
+    "chat_template_kwargs": HttpObjectSchema.nullable().optional(),
+    "store": z.boolean().nullable().optional(),
+    "service_tier": z.enum(["auto", "default"]).nullable().optional(),
+    "prompt_cache_key": z.string().nullable().optional(),
+    "temperature": z.number().optional(),
+    "top_k": z.number().int().nullable().optional(),
+    "top_p": z.number().optional(),
+    "min_p": z.number().optional(),
+    "typical_p": z.number().optional(),
+    "xtc_probability": z.number().optional(),
+    "xtc_threshold": z.number().optional(),
+    "sampler_order": z.enum(["default", "mlx"]).optional(),
+    "repetition_penalty": z.number().optional(),
+    "presence_penalty": z.number().optional(),
+    "frequency_penalty": z.number().optional(),
+    "penalty_last_n": z.number().int().nullable().optional(),
+    "dry_multiplier": z.number().optional(),
+    "dry_base": z.number().optional(),
+    "dry_allowed_length": z.number().int().nullable().optional(),
+    "dry_penalty_last_n": z.number().int().nullable().optional(),
+    "dry_sequence_breakers": z.array(z.string()).optional(),
+    "logit_bias": z.record(z.number()).optional(),
+    "seed": z.number().int().nullable().optional(),
+    "logprobs": z.boolean().optional(),
+    "top_logprobs": z.number().int().nullable().optional(),
+    "max_tokens": z.number().int().nullable().optional(),
+    "min_tokens": z.number().int().nullable().optional(),
+    "stop_token_ids": z.array(z.number().int()).optional(),
+    "include_stop": z.boolean().optional(),
+    "ignore_eos": z.boolean().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/completions. */
+export const CompletionRequestSchema = z
+  .object({
+    "model": z.string(),
+    "stream": z.boolean().nullable().optional(),
+    "user": z.string().nullable().optional(),
+    "priority": z.enum(["high", "normal", "low"]).optional(),
+    "timeout_ms": z.number().int().optional(),
+    "effective": z.boolean().optional(),
+    "prompt": z.union([z.string(), z.array(z.string()), z.array(z.number().int()), z.array(z.array(z.number().int()))]),
+    "stream_options": HttpStreamOptionsSchema.nullable().optional(),
+    "n": z.number().int().nullable().optional(),
+    "best_of": z.number().int().nullable().optional(),
+    "echo": z.boolean().nullable().optional(),
+    "logprobs": z.number().int().nullable().optional(),
+    "stop": z.union([z.string(), z.array(z.string())]).nullable().optional(),
+    "response_format": HttpObjectSchema.nullable().optional(),
+    "structured_outputs": HttpStructuredOutputsSchema.nullable().optional(),
+    "guided_json": z.union([HttpObjectSchema, z.boolean(), z.string()]).nullable().optional(),
+    "guided_regex": z.string().nullable().optional(),
+    "guided_choice": z.array(z.string()).nullable().optional(),
+    "guided_grammar": z.string().nullable().optional(),
+    "temperature": z.number().optional(),
+    "top_k": z.number().int().nullable().optional(),
+    "top_p": z.number().optional(),
+    "min_p": z.number().optional(),
+    "typical_p": z.number().optional(),
+    "xtc_probability": z.number().optional(),
+    "xtc_threshold": z.number().optional(),
+    "sampler_order": z.enum(["default", "mlx"]).optional(),
+    "repetition_penalty": z.number().optional(),
+    "presence_penalty": z.number().optional(),
+    "frequency_penalty": z.number().optional(),
+    "penalty_last_n": z.number().int().nullable().optional(),
+    "dry_multiplier": z.number().optional(),
+    "dry_base": z.number().optional(),
+    "dry_allowed_length": z.number().int().nullable().optional(),
+    "dry_penalty_last_n": z.number().int().nullable().optional(),
+    "dry_sequence_breakers": z.array(z.string()).optional(),
+    "logit_bias": z.record(z.number()).optional(),
+    "seed": z.number().int().nullable().optional(),
+    "top_logprobs": z.number().int().nullable().optional(),
+    "max_tokens": z.number().int().nullable().optional(),
+    "min_tokens": z.number().int().nullable().optional(),
+    "stop_token_ids": z.array(z.number().int()).optional(),
+    "include_stop": z.boolean().optional(),
+    "ignore_eos": z.boolean().optional(),
+  })
+  .strict();
+
+/** Body of POST /tokenize. */
+export const HttpTokenizeRequestSchema = z
+  .object({
+    "model": z.string().optional(),
+    "content": z.string().optional(),
+    "prompt": z.string().optional(),
+    "add_special": z.boolean().default(true),
+  })
+  .strict();
+
+/** Body of POST /detokenize. */
+export const HttpDetokenizeRequestSchema = z
+  .object({
+    "model": z.string().optional(),
+    "tokens": z.array(z.number().int()),
+    "special_tokens": z.boolean().default(true),
+  })
+  .strict();
+
+/** Body of POST /apply-template. */
+export const HttpTemplateRequestSchema = z
+  .object({
+    "model": z.string().optional(),
+    "messages": z.array(HttpObjectSchema),
+    "tools": z.array(HttpObjectSchema).nullable().optional(),
+    "chat_template_kwargs": HttpObjectSchema.nullable().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/models/load and /v1/models/unload. */
+export const HttpModelRequestSchema = z
+  .object({
+    "model": z.string(),
+    "stream": z.boolean().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/embeddings. */
+export const EmbeddingRequestSchema = z
+  .object({
+    "model": z.string(),
+    "input": z.union([z.string(), z.array(z.string()), z.array(z.number().int()), z.array(z.array(z.number().int()))]),
+    "encoding_format": z.enum(["float", "base64"]).optional(),
+    "pooling": z.enum(["mean", "last"]).optional(),
+    "normalize": z.boolean().optional(),
+    "user": z.string().nullable().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/messages. */
+export const AnthropicMessagesRequestSchema = z
+  .object({
+    "model": z.string(),
+    "messages": z.array(HttpObjectSchema),
+    "max_tokens": z.number().int(),
+    "system": z.union([z.string(), z.array(HttpObjectSchema)]).optional(),
+    "stream": z.boolean().optional(),
+    "stop_sequences": z.array(z.string()).optional(),
+    "tools": z.array(HttpObjectSchema).optional(),
+    "tool_choice": HttpObjectSchema.optional(),
+    "thinking": HttpObjectSchema.optional(),
+    "metadata": HttpObjectSchema.optional(),
+    "temperature": z.number().optional(),
+    "top_k": z.number().int().nullable().optional(),
+    "top_p": z.number().optional(),
+    "min_p": z.number().optional(),
+    "typical_p": z.number().optional(),
+    "xtc_probability": z.number().optional(),
+    "xtc_threshold": z.number().optional(),
+    "sampler_order": z.enum(["default", "mlx"]).optional(),
+    "repetition_penalty": z.number().optional(),
+    "presence_penalty": z.number().optional(),
+    "frequency_penalty": z.number().optional(),
+    "penalty_last_n": z.number().int().nullable().optional(),
+    "dry_multiplier": z.number().optional(),
+    "dry_base": z.number().optional(),
+    "dry_allowed_length": z.number().int().nullable().optional(),
+    "dry_penalty_last_n": z.number().int().nullable().optional(),
+    "dry_sequence_breakers": z.array(z.string()).optional(),
+    "logit_bias": z.record(z.number()).optional(),
+    "seed": z.number().int().nullable().optional(),
+    "logprobs": z.boolean().optional(),
+    "top_logprobs": z.number().int().nullable().optional(),
+    "min_tokens": z.number().int().nullable().optional(),
+    "stop": z.array(z.string()).optional(),
+    "stop_token_ids": z.array(z.number().int()).optional(),
+    "include_stop": z.boolean().optional(),
+    "ignore_eos": z.boolean().optional(),
+  })
+  .strict();
+
+/** Body of POST /v1/responses. */
+export const ResponsesRequestSchema = z
+  .object({
+    "model": z.string(),
+    "stream": z.boolean().nullable().optional(),
+    "user": z.string().nullable().optional(),
+    "priority": z.enum(["high", "normal", "low"]).optional(),
+    "timeout_ms": z.number().int().optional(),
+    "effective": z.boolean().optional(),
+    "input": z.union([z.string(), z.array(HttpObjectSchema)]),
+    "instructions": z.string().nullable().optional(),
+    "max_output_tokens": z.number().int().nullable().optional(),
+    "tools": z.array(HttpObjectSchema).optional(),
+    "tool_choice": z.union([z.string(), HttpObjectSchema]).optional(),
+    "parallel_tool_calls": z.boolean().nullable().optional(),
+    "text": HttpObjectSchema.optional(),
+    "reasoning": HttpObjectSchema.nullable().optional(),
+    "store": z.boolean().nullable().optional(),
+    "service_tier": z.enum(["auto", "default"]).nullable().optional(),
+    "prompt_cache_key": z.string().nullable().optional(),
+    "metadata": HttpObjectSchema.nullable().optional(),
+    "temperature": z.number().optional(),
+    "top_k": z.number().int().nullable().optional(),
+    "top_p": z.number().optional(),
+    "min_p": z.number().optional(),
+    "typical_p": z.number().optional(),
+    "xtc_probability": z.number().optional(),
+    "xtc_threshold": z.number().optional(),
+    "sampler_order": z.enum(["default", "mlx"]).optional(),
+    "repetition_penalty": z.number().optional(),
+    "presence_penalty": z.number().optional(),
+    "frequency_penalty": z.number().optional(),
+    "penalty_last_n": z.number().int().nullable().optional(),
+    "dry_multiplier": z.number().optional(),
+    "dry_base": z.number().optional(),
+    "dry_allowed_length": z.number().int().nullable().optional(),
+    "dry_penalty_last_n": z.number().int().nullable().optional(),
+    "dry_sequence_breakers": z.array(z.string()).optional(),
+    "logit_bias": z.record(z.number()).optional(),
+    "seed": z.number().int().nullable().optional(),
+    "logprobs": z.boolean().optional(),
+    "top_logprobs": z.number().int().nullable().optional(),
+    "max_tokens": z.number().int().nullable().optional(),
+    "min_tokens": z.number().int().nullable().optional(),
+    "stop": z.array(z.string()).optional(),
+    "stop_token_ids": z.array(z.number().int()).optional(),
+    "include_stop": z.boolean().optional(),
+    "ignore_eos": z.boolean().optional(),
+  })
+  .strict();

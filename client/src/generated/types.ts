@@ -2374,3 +2374,459 @@ export interface FeatureFlags {
   config_reload?: FlagsConfigReloadConfig;
   [key: string]: unknown;
 }
+
+/** What a stream tells besides its text. */
+export interface HttpStreamOptions {
+  /** A last chunk has the usage and no choice. */
+  include_usage?: boolean;
+}
+
+/** The one form that the answer must have. */
+export interface HttpStructuredOutputs {
+  /** A JSON Schema, or a string that holds one. */
+  json?: HttpObject | boolean | string | null;
+  /** Any JSON object. */
+  json_object?: boolean | null;
+  /** A pattern that the whole answer matches. */
+  regex?: string | null;
+  /** The answer is one of these. */
+  choice?: string[] | null;
+  /** A grammar: GBNF where it has ::=, else Lark. */
+  grammar?: string | null;
+  /** An XML Schema, or an example whose elements the answer has; empty: any well-formed document. */
+  xml?: string | null;
+  /** {"structures": [{"begin", "schema", "end"}], "triggers": [...]}: parts of the text that follow a schema. */
+  structural_tag?: HttpObject | string | null;
+  /** No white space between JSON's tokens. */
+  disable_any_whitespace?: boolean | null;
+}
+
+/** Any object. */
+export interface HttpObject {
+  [key: string]: unknown;
+}
+
+/** Body of POST /v1/chat/completions. */
+export interface ChatCompletionRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** Server-sent events instead of one JSON object. */
+  stream?: boolean | null;
+  /** Stands in the access log. */
+  user?: string | null;
+  /** Who goes first when the machine is short. */
+  priority?: 'high' | 'normal' | 'low';
+  /** The request fails after so many milliseconds; 0: never. */
+  timeout_ms?: number;
+  /** The response says what really ran: every knob, the seed, the model. */
+  effective?: boolean;
+  /** The chat, as the model's template takes it. */
+  messages: HttpObject[];
+  /** Only with stream. */
+  stream_options?: HttpStreamOptions | null;
+  /** Independent answers. */
+  n?: number | null;
+  /** Another name of max_tokens. */
+  max_completion_tokens?: number | null;
+  /** The answer ends before the first of these texts. */
+  stop?: string | string[] | null;
+  /** Functions that the model may call. */
+  tools?: HttpObject[] | null;
+  /** auto, none, required, or {"type": "function", "function": {"name": ...}}. */
+  tool_choice?: string | HttpObject | null;
+  /** false: at most one call. */
+  parallel_tool_calls?: boolean | null;
+  /** {"type": "text" | "json_object" | "json_schema" | "structural_tag", ...}. */
+  response_format?: HttpObject | null;
+  /** The form, as one of these. */
+  structured_outputs?: HttpStructuredOutputs | null;
+  /** As structured_outputs.json. */
+  guided_json?: HttpObject | boolean | string | null;
+  /** As structured_outputs.regex. */
+  guided_regex?: string | null;
+  /** As structured_outputs.choice. */
+  guided_choice?: string[] | null;
+  /** As structured_outputs.grammar. */
+  guided_grammar?: string | null;
+  /** Given to the template as reasoning_effort; none: as enable_thinking false. */
+  reasoning_effort?: string | null;
+  /** Further variables of the template. */
+  chat_template_kwargs?: HttpObject | null;
+  /** Only false: nothing is kept. */
+  store?: boolean | null;
+  /** There is one tier; priority orders requests. */
+  service_tier?: 'auto' | 'default' | null;
+  /** A hint; what prompts begin with alike is shared anyway. */
+  prompt_cache_key?: string | null;
+  /** Divides the logits: below 1 bolder, above 1 more even. 0 is greedy: the most likely token, on a tie the lowest id. */
+  temperature?: number;
+  /** Keeps the k most likely tokens. 0 and -1 keep all. */
+  top_k?: number | null;
+  /** Keeps the fewest most likely tokens that together reach this probability. 1 keeps all. */
+  top_p?: number;
+  /** Keeps tokens at least this fraction as likely as the most likely one. 0 keeps all. */
+  min_p?: number;
+  /** Keeps the tokens whose surprise is nearest to the expected one until they reach this probability. 1 keeps all. */
+  typical_p?: number;
+  /** How often XTC drops the likeliest choices: of the tokens above xtc_threshold only the least likely stays. */
+  xtc_probability?: number;
+  /** The probability from which XTC counts a token as a top choice. */
+  xtc_threshold?: number;
+  /** default: temperature first, as Hugging Face and vLLM have it; mlx: filters first, as mlx-lm has it. */
+  sampler_order?: 'default' | 'mlx';
+  /** Divides positive logits of tokens seen before, multiplies negative ones. 1 is off. */
+  repetition_penalty?: number;
+  /** Subtracted from the logit of every token that was generated before. */
+  presence_penalty?: number;
+  /** Subtracted from the logit of a token once for every time it was generated before. */
+  frequency_penalty?: number;
+  /** How many of the latest tokens the three penalties look at. -1: all, or 20 in mlx order; 0: none. */
+  penalty_last_n?: number | null;
+  /** Strength of DRY, which penalises tokens that would continue a repetition. 0 is off. */
+  dry_multiplier?: number;
+  /** DRY's penalty grows by this factor with each further token of the repetition. */
+  dry_base?: number;
+  /** The longest repetition DRY leaves alone is one token shorter than this. */
+  dry_allowed_length?: number | null;
+  /** How many of the latest tokens DRY looks at. -1: all; 0: none. */
+  dry_penalty_last_n?: number | null;
+  /** Texts at which repetitions end for DRY: a token that contains one is never part of a repetition. */
+  dry_sequence_breakers?: string[];
+  /** Token ids and what is added to their logits. */
+  logit_bias?: Record<string, number>;
+  /** The same seed gives the same text, whatever else the server is doing. Without one it is drawn and reported. */
+  seed?: number | null;
+  /** Report the log-probability of each token under the model's own distribution, before any knob. */
+  logprobs?: boolean;
+  /** With logprobs: how many of the most likely tokens to report at each position. */
+  top_logprobs?: number | null;
+  /** The answer ends after this many tokens. Without it only the model's context length ends it. */
+  max_tokens?: number | null;
+  /** No end-of-sequence or stop token is chosen before this many tokens. */
+  min_tokens?: number | null;
+  /** The answer ends before the first of these tokens. */
+  stop_token_ids?: number[];
+  /** The stop text is part of the answer. */
+  include_stop?: boolean;
+  /** The model's end-of-sequence tokens do not end the answer. */
+  ignore_eos?: boolean;
+}
+
+/** Body of POST /v1/completions. */
+export interface CompletionRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** Server-sent events instead of one JSON object. */
+  stream?: boolean | null;
+  /** Stands in the access log. */
+  user?: string | null;
+  /** Who goes first when the machine is short. */
+  priority?: 'high' | 'normal' | 'low';
+  /** The request fails after so many milliseconds; 0: never. */
+  timeout_ms?: number;
+  /** The response says what really ran: every knob, the seed, the model. */
+  effective?: boolean;
+  /** A text, a list of texts, token ids, or a list of those. */
+  prompt: string | string[] | number[] | number[][];
+  /** Only with stream. */
+  stream_options?: HttpStreamOptions | null;
+  /** Answers returned for each prompt. */
+  n?: number | null;
+  /** Answers made for each prompt, of which the n most likely a token are returned; not in a stream. */
+  best_of?: number | null;
+  /** The text begins with the prompt's. */
+  echo?: boolean | null;
+  /** Report the log-probability of each token and of so many most likely ones. */
+  logprobs?: number | null;
+  /** The answer ends before the first of these texts. */
+  stop?: string | string[] | null;
+  /** {"type": "text" | "json_object" | "json_schema" | "structural_tag", ...}. */
+  response_format?: HttpObject | null;
+  /** The form, as one of these. */
+  structured_outputs?: HttpStructuredOutputs | null;
+  /** As structured_outputs.json. */
+  guided_json?: HttpObject | boolean | string | null;
+  /** As structured_outputs.regex. */
+  guided_regex?: string | null;
+  /** As structured_outputs.choice. */
+  guided_choice?: string[] | null;
+  /** As structured_outputs.grammar. */
+  guided_grammar?: string | null;
+  /** Divides the logits: below 1 bolder, above 1 more even. 0 is greedy: the most likely token, on a tie the lowest id. */
+  temperature?: number;
+  /** Keeps the k most likely tokens. 0 and -1 keep all. */
+  top_k?: number | null;
+  /** Keeps the fewest most likely tokens that together reach this probability. 1 keeps all. */
+  top_p?: number;
+  /** Keeps tokens at least this fraction as likely as the most likely one. 0 keeps all. */
+  min_p?: number;
+  /** Keeps the tokens whose surprise is nearest to the expected one until they reach this probability. 1 keeps all. */
+  typical_p?: number;
+  /** How often XTC drops the likeliest choices: of the tokens above xtc_threshold only the least likely stays. */
+  xtc_probability?: number;
+  /** The probability from which XTC counts a token as a top choice. */
+  xtc_threshold?: number;
+  /** default: temperature first, as Hugging Face and vLLM have it; mlx: filters first, as mlx-lm has it. */
+  sampler_order?: 'default' | 'mlx';
+  /** Divides positive logits of tokens seen before, multiplies negative ones. 1 is off. */
+  repetition_penalty?: number;
+  /** Subtracted from the logit of every token that was generated before. */
+  presence_penalty?: number;
+  /** Subtracted from the logit of a token once for every time it was generated before. */
+  frequency_penalty?: number;
+  /** How many of the latest tokens the three penalties look at. -1: all, or 20 in mlx order; 0: none. */
+  penalty_last_n?: number | null;
+  /** Strength of DRY, which penalises tokens that would continue a repetition. 0 is off. */
+  dry_multiplier?: number;
+  /** DRY's penalty grows by this factor with each further token of the repetition. */
+  dry_base?: number;
+  /** The longest repetition DRY leaves alone is one token shorter than this. */
+  dry_allowed_length?: number | null;
+  /** How many of the latest tokens DRY looks at. -1: all; 0: none. */
+  dry_penalty_last_n?: number | null;
+  /** Texts at which repetitions end for DRY: a token that contains one is never part of a repetition. */
+  dry_sequence_breakers?: string[];
+  /** Token ids and what is added to their logits. */
+  logit_bias?: Record<string, number>;
+  /** The same seed gives the same text, whatever else the server is doing. Without one it is drawn and reported. */
+  seed?: number | null;
+  /** With logprobs: how many of the most likely tokens to report at each position. */
+  top_logprobs?: number | null;
+  /** The answer ends after this many tokens. Without it only the model's context length ends it. */
+  max_tokens?: number | null;
+  /** No end-of-sequence or stop token is chosen before this many tokens. */
+  min_tokens?: number | null;
+  /** The answer ends before the first of these tokens. */
+  stop_token_ids?: number[];
+  /** The stop text is part of the answer. */
+  include_stop?: boolean;
+  /** The model's end-of-sequence tokens do not end the answer. */
+  ignore_eos?: boolean;
+}
+
+/** Body of POST /tokenize. */
+export interface HttpTokenizeRequest {
+  /** May be absent while one model is loaded. */
+  model?: string;
+  /** The text. */
+  content?: string;
+  /** Another name of content. */
+  prompt?: string;
+  /** Add the tokens that begin or end every text of the model. Default: true */
+  add_special?: boolean;
+}
+
+/** Body of POST /detokenize. */
+export interface HttpDetokenizeRequest {
+  /** May be absent while one model is loaded. */
+  model?: string;
+  /** Token ids. */
+  tokens: number[];
+  /** Spell special tokens out. Default: true */
+  special_tokens?: boolean;
+}
+
+/** Body of POST /apply-template. */
+export interface HttpTemplateRequest {
+  /** May be absent while one model is loaded. */
+  model?: string;
+  /** The chat. */
+  messages: HttpObject[];
+  tools?: HttpObject[] | null;
+  /** Further variables of the template. */
+  chat_template_kwargs?: HttpObject | null;
+}
+
+/** Body of POST /v1/models/load and /v1/models/unload. */
+export interface HttpModelRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** Tell the progress as server-sent events. */
+  stream?: boolean;
+}
+
+/** Body of POST /v1/embeddings. */
+export interface EmbeddingRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** A text, a list of texts, token ids, or a list of those. */
+  input: string | string[] | number[] | number[][];
+  /** base64: 32-bit floats, little endian. */
+  encoding_format?: 'float' | 'base64';
+  /** How the tokens' vectors become one. */
+  pooling?: 'mean' | 'last';
+  /** To length 1; true unless given. */
+  normalize?: boolean;
+  /** Stands in the access log. */
+  user?: string | null;
+}
+
+/** Body of POST /v1/messages. */
+export interface AnthropicMessagesRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** The chat in Anthropic's form. */
+  messages: HttpObject[];
+  /** The answer ends after this many tokens. Without it only the model's context length ends it. */
+  max_tokens: number;
+  /** The system prompt: a text, or a list of text blocks. */
+  system?: string | HttpObject[];
+  /** Server-sent events instead of one JSON object. */
+  stream?: boolean;
+  /** The answer ends before the first of these texts. */
+  stop_sequences?: string[];
+  /** Tools that the model may call. */
+  tools?: HttpObject[];
+  /** {"type": "auto" | "any" | "none" | "tool", ...}. */
+  tool_choice?: HttpObject;
+  /** {"type": "enabled" | "disabled"}: the template's enable_thinking. */
+  thinking?: HttpObject;
+  /** Its user_id stands in the access log. */
+  metadata?: HttpObject;
+  /** Divides the logits: below 1 bolder, above 1 more even. 0 is greedy: the most likely token, on a tie the lowest id. */
+  temperature?: number;
+  /** Keeps the k most likely tokens. 0 and -1 keep all. */
+  top_k?: number | null;
+  /** Keeps the fewest most likely tokens that together reach this probability. 1 keeps all. */
+  top_p?: number;
+  /** Keeps tokens at least this fraction as likely as the most likely one. 0 keeps all. */
+  min_p?: number;
+  /** Keeps the tokens whose surprise is nearest to the expected one until they reach this probability. 1 keeps all. */
+  typical_p?: number;
+  /** How often XTC drops the likeliest choices: of the tokens above xtc_threshold only the least likely stays. */
+  xtc_probability?: number;
+  /** The probability from which XTC counts a token as a top choice. */
+  xtc_threshold?: number;
+  /** default: temperature first, as Hugging Face and vLLM have it; mlx: filters first, as mlx-lm has it. */
+  sampler_order?: 'default' | 'mlx';
+  /** Divides positive logits of tokens seen before, multiplies negative ones. 1 is off. */
+  repetition_penalty?: number;
+  /** Subtracted from the logit of every token that was generated before. */
+  presence_penalty?: number;
+  /** Subtracted from the logit of a token once for every time it was generated before. */
+  frequency_penalty?: number;
+  /** How many of the latest tokens the three penalties look at. -1: all, or 20 in mlx order; 0: none. */
+  penalty_last_n?: number | null;
+  /** Strength of DRY, which penalises tokens that would continue a repetition. 0 is off. */
+  dry_multiplier?: number;
+  /** DRY's penalty grows by this factor with each further token of the repetition. */
+  dry_base?: number;
+  /** The longest repetition DRY leaves alone is one token shorter than this. */
+  dry_allowed_length?: number | null;
+  /** How many of the latest tokens DRY looks at. -1: all; 0: none. */
+  dry_penalty_last_n?: number | null;
+  /** Texts at which repetitions end for DRY: a token that contains one is never part of a repetition. */
+  dry_sequence_breakers?: string[];
+  /** Token ids and what is added to their logits. */
+  logit_bias?: Record<string, number>;
+  /** The same seed gives the same text, whatever else the server is doing. Without one it is drawn and reported. */
+  seed?: number | null;
+  /** Report the log-probability of each token under the model's own distribution, before any knob. */
+  logprobs?: boolean;
+  /** With logprobs: how many of the most likely tokens to report at each position. */
+  top_logprobs?: number | null;
+  /** No end-of-sequence or stop token is chosen before this many tokens. */
+  min_tokens?: number | null;
+  /** The answer ends before the first of these texts. */
+  stop?: string[];
+  /** The answer ends before the first of these tokens. */
+  stop_token_ids?: number[];
+  /** The stop text is part of the answer. */
+  include_stop?: boolean;
+  /** The model's end-of-sequence tokens do not end the answer. */
+  ignore_eos?: boolean;
+}
+
+/** Body of POST /v1/responses. */
+export interface ResponsesRequest {
+  /** The id of a model that /v1/models lists. */
+  model: string;
+  /** Server-sent events instead of one JSON object. */
+  stream?: boolean | null;
+  /** Stands in the access log. */
+  user?: string | null;
+  /** Who goes first when the machine is short. */
+  priority?: 'high' | 'normal' | 'low';
+  /** The request fails after so many milliseconds; 0: never. */
+  timeout_ms?: number;
+  /** The response says what really ran: every knob, the seed, the model. */
+  effective?: boolean;
+  /** A text, or a list of messages, calls and their results. */
+  input: string | HttpObject[];
+  /** The system prompt. */
+  instructions?: string | null;
+  /** The answer ends after this many tokens. Without it only the model's context length ends it. */
+  max_output_tokens?: number | null;
+  /** Functions that the model may call. */
+  tools?: HttpObject[];
+  /** auto, none, required, or {"type": "function", "name": ...}. */
+  tool_choice?: string | HttpObject;
+  /** false: at most one call. */
+  parallel_tool_calls?: boolean | null;
+  /** {"format": {"type": "text" | "json_object" | "json_schema", ...}}. */
+  text?: HttpObject;
+  /** {"effort": ...}, as reasoning_effort of a chat. */
+  reasoning?: HttpObject | null;
+  /** Only false: nothing is kept. */
+  store?: boolean | null;
+  /** There is one tier; priority orders requests. */
+  service_tier?: 'auto' | 'default' | null;
+  /** A hint; what prompts begin with alike is shared anyway. */
+  prompt_cache_key?: string | null;
+  /** Comes back as it was sent. */
+  metadata?: HttpObject | null;
+  /** Divides the logits: below 1 bolder, above 1 more even. 0 is greedy: the most likely token, on a tie the lowest id. */
+  temperature?: number;
+  /** Keeps the k most likely tokens. 0 and -1 keep all. */
+  top_k?: number | null;
+  /** Keeps the fewest most likely tokens that together reach this probability. 1 keeps all. */
+  top_p?: number;
+  /** Keeps tokens at least this fraction as likely as the most likely one. 0 keeps all. */
+  min_p?: number;
+  /** Keeps the tokens whose surprise is nearest to the expected one until they reach this probability. 1 keeps all. */
+  typical_p?: number;
+  /** How often XTC drops the likeliest choices: of the tokens above xtc_threshold only the least likely stays. */
+  xtc_probability?: number;
+  /** The probability from which XTC counts a token as a top choice. */
+  xtc_threshold?: number;
+  /** default: temperature first, as Hugging Face and vLLM have it; mlx: filters first, as mlx-lm has it. */
+  sampler_order?: 'default' | 'mlx';
+  /** Divides positive logits of tokens seen before, multiplies negative ones. 1 is off. */
+  repetition_penalty?: number;
+  /** Subtracted from the logit of every token that was generated before. */
+  presence_penalty?: number;
+  /** Subtracted from the logit of a token once for every time it was generated before. */
+  frequency_penalty?: number;
+  /** How many of the latest tokens the three penalties look at. -1: all, or 20 in mlx order; 0: none. */
+  penalty_last_n?: number | null;
+  /** Strength of DRY, which penalises tokens that would continue a repetition. 0 is off. */
+  dry_multiplier?: number;
+  /** DRY's penalty grows by this factor with each further token of the repetition. */
+  dry_base?: number;
+  /** The longest repetition DRY leaves alone is one token shorter than this. */
+  dry_allowed_length?: number | null;
+  /** How many of the latest tokens DRY looks at. -1: all; 0: none. */
+  dry_penalty_last_n?: number | null;
+  /** Texts at which repetitions end for DRY: a token that contains one is never part of a repetition. */
+  dry_sequence_breakers?: string[];
+  /** Token ids and what is added to their logits. */
+  logit_bias?: Record<string, number>;
+  /** The same seed gives the same text, whatever else the server is doing. Without one it is drawn and reported. */
+  seed?: number | null;
+  /** Report the log-probability of each token under the model's own distribution, before any knob. */
+  logprobs?: boolean;
+  /** With logprobs: how many of the most likely tokens to report at each position. */
+  top_logprobs?: number | null;
+  /** The answer ends after this many tokens. Without it only the model's context length ends it. */
+  max_tokens?: number | null;
+  /** No end-of-sequence or stop token is chosen before this many tokens. */
+  min_tokens?: number | null;
+  /** The answer ends before the first of these texts. */
+  stop?: string[];
+  /** The answer ends before the first of these tokens. */
+  stop_token_ids?: number[];
+  /** The stop text is part of the answer. */
+  include_stop?: boolean;
+  /** The model's end-of-sequence tokens do not end the answer. */
+  ignore_eos?: boolean;
+}

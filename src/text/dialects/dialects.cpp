@@ -13,7 +13,11 @@ constexpr Dialect kDialects[] = {
      "gpt-oss: channels, calls to functions.NAME on the commentary channel",
      {"<|channel|>", "<|message|>"},
      make_harmony,
-     true},
+     true,
+     nullptr,
+     nullptr,
+     nullptr,
+     "<|channel|>final<|message|>"},
     {"deepseek",
      "DeepSeek V3, R1, V3.1: <｜tool▁calls▁begin｜> … <｜tool▁calls▁end｜>",
      {"<｜tool▁calls▁begin｜>"},
@@ -81,6 +85,17 @@ const Dialect* detect_dialect(std::string_view chat_template) {
     }
   }
   return nullptr;
+}
+
+std::string call_mark(const Dialect& dialect) {
+  const std::string_view begin = dialect.call_begin == nullptr ? "" : dialect.call_begin;
+  return std::string(begin.substr(0, begin.find_first_of(" \n{")));
+}
+
+std::string answer_opening(std::string_view dialect, std::string_view prompt) {
+  const Dialect* row = find_dialect(dialect);
+  if (row != nullptr && row->answer_begin != nullptr) return row->answer_begin;
+  return ends_in_reasoning(prompt) ? std::string(kThinkClose) + "\n\n" : "";
 }
 
 bool has_think_tags(std::string_view chat_template) {

@@ -35,6 +35,7 @@ struct Dialect {
   const char* call_begin = nullptr;
   const char* call_middle = nullptr;
   const char* call_end = nullptr;
+  const char* answer_begin = nullptr;  // what the model writes before the text that is for the reader, if anything
 };
 
 std::span<const Dialect> dialects();
@@ -42,6 +43,13 @@ const Dialect* find_dialect(std::string_view name);  // or null
 
 // The dialect that a chat template speaks; plain JSON where it takes tools in no known one; null where it takes none.
 const Dialect* detect_dialect(std::string_view chat_template);
+
+// What opens a call whatever stands in it, such as <tool_call>; empty where calls are bare JSON.
+std::string call_mark(const Dialect& dialect);
+
+// What to put behind a prompt for the answer's text to begin with the next token: the end of reasoning that the prompt
+// has opened, the dialect's own heading; mostly nothing.
+std::string answer_opening(std::string_view dialect, std::string_view prompt);
 
 // Whether a template marks reasoning with <think> tags, and whether a rendered prompt has opened one.
 bool has_think_tags(std::string_view chat_template);
