@@ -1,5 +1,6 @@
 """Mixed load with random disconnects on a real model: no 5xx, every stream complete or cancelled, memory flat.
-http_load.py MLX_SERVING MODEL [--seconds N] [--clients N] [--seed N]"""
+http_load.py MLX_SERVING MODEL [--seconds N] [--clients N] [--seed N] [--patience SECONDS]
+--patience: what a client waits for a byte; more on a machine that others keep busy."""
 import argparse
 import http.client
 import json
@@ -19,6 +20,7 @@ parser.add_argument("model")
 parser.add_argument("--seconds", type=float, default=3600)
 parser.add_argument("--clients", type=int, default=12)
 parser.add_argument("--seed", type=int, default=1)
+parser.add_argument("--patience", type=float, default=300)
 options = parser.parse_args()
 
 server = subprocess.Popen([options.binary, "serve", f"model={options.model}", "--port", "0", "--quiet"], stderr=subprocess.PIPE, text=True)
@@ -68,7 +70,7 @@ def any_request(rng):
 def one(rng):
     kind = rng.random()
     path, body = any_request(rng)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=options.patience)
     try:
         if kind < 0.1:  # wrong requests
             payload = rng.choice([b"{", b"[]", json.dumps({**body, "temperature": 7}).encode(), b"x" * 1000])
@@ -117,7 +119,7 @@ def resident():
 
 
 def get(path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=options.patience)
     connection.request("GET", path)
     return connection.getresponse().read().decode()
 

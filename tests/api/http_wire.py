@@ -279,6 +279,68 @@ class Answers(Wire):
         self.assertEqual(last["response"]["output"][1]["content"][0]["text"], text)
         self.assertEqual(self.ask("/v1/responses", {**body, "store": True}).json()["error"]["param"], "store")
 
+    def test_completions_stream_what_the_whole_says(self):
+        body = {"model": "scripted", "prompt": ["say a b", "say c"], "echo": True, "logprobs": 0}
+        whole = self.ask("/v1/completions", body).json()["choices"]
+        ask = {**body, "stream": True, "stream_options": {"include_usage": True}, "effective": True}
+        events = self.ask("/v1/completions", ask).events()
+        self.assertEqual(events[-1], "[DONE]")
+        texts, tokens, reasons = ["", ""], [[], []], [None, None]
+        for event in map(json.loads, events[:-2]):
+            choice = event["choices"][0]
+            texts[choice["index"]] += choice["text"]
+            tokens[choice["index"]] += (choice["logprobs"] or {"tokens": []})["tokens"]
+            reasons[choice["index"]] = choice["finish_reason"] or reasons[choice["index"]]
+        self.assertEqual(texts, [choice["text"] for choice in whole])
+        self.assertEqual(tokens, [choice["logprobs"]["tokens"] for choice in whole])
+        self.assertEqual(reasons, ["stop", "stop"])
+        self.assertEqual(json.loads(events[-2])["usage"]["completion_tokens"], 3)
+        failed = self.ask("/v1/completions", {"model": "scripted", "prompt": "fail", "stream": True})
+        self.assertEqual(failed.status, 500)
+
+    def test_a_template_is_shown_as_the_model_reads_it(self):
+        shown = self.ask("/apply-template", {"messages": [{"role": "user", "content": "say a"}], "chat_template_kwargs": {"x": 1}, "tools": []}).json()
+        self.assertEqual(shown["prompt"], "say a")
+        self.assertEqual(self.ask("/tokenize", {"prompt": "ab", "model": "scripted"}).json()["count"], 2)
+
+    def test_anthropics_blocks_of_every_kind(self):
+        text = lambda t: [{"type": "text", "text": t}]
+        ask = {"model": "scripted", "max_tokens": 9, "system": text("Be brief."), "stop_sequences": ["z"], "thinking": {"type": "disabled"},
+               "metadata": {"user_id": "u"}}
+        say = lambda content, **more: {**ask, "messages": [{"role": "user", "content": content}], **more}
+        self.assertEqual(self.ask("/v1/messages", say("count 20")).json()["stop_reason"], "max_tokens")
+        thought = self.ask("/v1/messages", say("think Hm. | a")).json()["content"]
+        self.assertEqual([block["type"] for block in thought], ["thinking", "text"])
+        events = [json.loads(e) for e in self.ask("/v1/messages", say("think Hm. | a", stream=True)).events()]
+        deltas = [e["delta"]["type"] for e in events if e["type"] == "content_block_delta"]
+        self.assertEqual(sorted(set(deltas)), ["text_delta", "thinking_delta"])
+        back = [{"role": "user", "content": "x"}, {"role": "assistant", "content": [*thought, {"type": "tool_use", "id": "c", "name": "now"}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c"}, *text("say b")]}]
+        self.assertEqual(self.ask("/v1/messages", {**ask, "messages": back}).json()["content"][0]["text"], "b")
+        tools = [{"name": "now", "input_schema": {"type": "object"}}]
+        free = self.ask("/v1/messages", say("say a", tools=tools, tool_choice={"type": "auto", "disable_parallel_tool_use": True}))
+        self.assertEqual(free.status, 200)
+
+    def test_responses_take_calls_and_their_results(self):
+        tools = [{"type": "function", "name": "now", "description": "The time", "parameters": {"type": "object"}}]
+        ask = {"model": "scripted", "instructions": "Be brief.", "tools": tools, "tool_choice": "auto", "parallel_tool_calls": False,
+               "reasoning": {"effort": "none"}, "metadata": {"a": "b"}, "text": {"format": {"type": "text"}}}
+        whole = self.ask("/v1/responses", {**ask, "input": 'call now {"x": 1}', "effective": True}).json()
+        call = whole["output"][0]
+        self.assertEqual((call["type"], json.loads(call["arguments"]), whole["metadata"]), ("function_call", {"x": 1}, {"a": "b"}))
+        events = [json.loads(e) for e in self.ask("/v1/responses", {**ask, "input": 'call now {"x": 1}', "stream": True}).events()]
+        streamed = "".join(e["delta"] for e in events if e["type"] == "response.function_call_arguments.delta")
+        self.assertEqual(json.loads(streamed), {"x": 1})
+        history = [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}, {"type": "reasoning", "summary": []}, call, call,
+                   {"type": "function_call_output", "call_id": call["call_id"], "output": "noon"}]
+        answer = self.ask("/v1/responses", {**ask, "input": history}).json()
+        self.assertEqual(answer["output"][0]["content"][0]["text"], "The tool said: noon")
+        cut = self.ask("/v1/responses", {**ask, "input": "count 9", "max_output_tokens": 2}).json()
+        self.assertEqual((cut["status"], cut["incomplete_details"]), ("incomplete", {"reason": "max_output_tokens"}))
+        cut = [json.loads(e) for e in self.ask("/v1/responses", {**ask, "input": "count 9", "max_output_tokens": 2, "stream": True}).events()]
+        self.assertEqual(cut[-1]["type"], "response.incomplete")
+        self.assertEqual(self.ask("/v1/responses", {**ask, "input": "fail"}).status, 500)
+
     def test_the_page_is_part_of_the_program(self):
         page = self.ask("/")
         self.assertTrue(page.headers["content-type"].startswith("text/html"))
@@ -327,6 +389,35 @@ class Errors(Wire):
             self.assertEqual(self.error(body, path="/v1/completions")["param"], field)
         tools = [{"type": "function", "function": {"name": "now"}}]
         self.assertEqual(self.error(self.say("a", tools=tools, tool_choice="required"))["param"], "tool_choice")
+
+    def test_every_protocol_names_its_own_fields(self):
+        user = [{"role": "user", "content": "say a"}]
+        tool = {"type": "function", "function": {"name": "now"}}
+        for path, body, param in [
+                ("/v1/completions", {"prompt": "a", "top_logprobs": 1}, "top_logprobs"), ("/v1/completions", {"prompt": "a", "n": 2, "best_of": 1}, "best_of"),
+                ("/v1/completions", {"prompt": "a", "best_of": 2, "stream": True}, "best_of"), ("/v1/completions", {"prompt": ["a"] * 129}, "prompt"),
+                ("/v1/completions", {"prompt": "a", "stream_options": {}}, "stream_options"), ("/tokenize", {"content": "a", "prompt": "b"}, "content"),
+                ("/detokenize", {"tokens": [300]}, "tokens"), ("/v1/responses", {"input": [{"type": "image"}]}, "input[0].type"),
+                ("/v1/responses", {"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].type"),
+                ("/v1/responses", {"input": [{"role": "user", "content": 3}]}, "input[0].content"),
+                ("/v1/responses", {"input": "a", "tools": [{"type": "web_search"}]}, "tools[0]"), ("/v1/responses", {"input": "a", "logprobs": True}, "logprobs"),
+                ("/v1/responses", {"input": "a", "text": {"format": {"type": "yaml"}}}, "text.format.type"),
+                (CHAT, {"messages": user, "tools": [tool], "tool_choice": {"function": {"name": "other"}}}, "tool_choice"),
+                (CHAT, {"messages": user, "tool_choice": "required"}, "tool_choice"), (CHAT, {"messages": user, "tools": [tool], "tool_choice": {}}, "tool_choice"),
+                (CHAT, {"messages": user, "tools": [{"type": "function"}]}, "tools[0].function.name"),
+                (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type")]:
+            with self.subTest((path, body)):
+                named = {} if path.endswith("tokenize") else {"model": "scripted"}
+                self.assertEqual(self.error({**named, **body}, path=path)["param"], param)
+
+    def test_anthropics_errors_say_where(self):
+        for change, word in [({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"), ({"messages": [{"role": "user"}]}, "messages[0].content"),
+                             ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages[0].content[0].type"),
+                             ({"tools": [{}]}, "tools[0].name"), ({"tool_choice": {"type": "any"}}, "tool_choice"), ({"system": [{"type": "image"}]}, "system[0].type")]:
+            body = {"model": "scripted", "max_tokens": 9, "messages": [{"role": "user", "content": "say a"}], **change}
+            response = self.ask("/v1/messages", body)
+            self.assertEqual((response.status, response.json()["type"]), (400, "error"), response.body)
+            self.assertIn(word, response.json()["error"]["message"])
 
     def test_json_that_is_cut_anywhere_is_a_400(self):
         whole = json.dumps(self.say("say a", stop=["x", "\u00e9"], logit_bias={"1": -1.5})).encode()
@@ -755,6 +846,11 @@ class Doors(unittest.TestCase):
                 connection.sendall(request_bytes(CHAT, method="OPTIONS"))
                 response = Response(connection)
                 self.assertEqual((response.status, response.headers["access-control-allow-origin"]), (204, "http://page"))
+            for path, body in [("/health", None), ("/nowhere", None), (CHAT, {"model": "scripted", "messages": [{"role": "user", "content": "say a"}]}),
+                               (CHAT, {"model": "scripted", "stream": True, "messages": [{"role": "user", "content": "say a"}]})]:
+                with server.connect() as connection:
+                    connection.sendall(request_bytes(path, body))
+                    self.assertEqual(Response(connection).headers["access-control-allow-origin"], "http://page")
         finally:
             self.assertEqual(server.stop(), 0)
 
