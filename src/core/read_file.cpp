@@ -2,47 +2,39 @@
 
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-#include <system_error>
+#include <cerrno>
 
+#include "core/pending_file.h"
+#include "core/regular_file.h"
 #include "core/result.h"
 
 namespace mlxserving {
 
-namespace fs = std::filesystem;
-
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
-  std::error_code ec;
-  const auto status = fs::status(path, ec);
-  if (!fs::exists(status)) return fail(ErrorCode::not_found, path, "{}: no such file", path);
-  if (!fs::is_regular_file(status)) return fail(ErrorCode::io, path, "{}: not a regular file", path);
-  const auto size = fs::file_size(path, ec);
-  if (ec) return fail(ErrorCode::io, path, "{}: {}", path, ec.message());
-  if (size > bytes_max) {
-    return fail(ErrorCode::resource_exhausted, path, "{}: must be at most {} bytes, found {}", path, bytes_max, size);
+  MLXS_TRY(const RegularFile file, RegularFile::open(path));
+  if (file.size() > bytes_max) {
+    return fail(ErrorCode::resource_exhausted, path, "{}: must be at most {} bytes, found {}", path, bytes_max,
+                file.size());
   }
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(size, '\0');
-  if (!file || !file.read(bytes.data(), static_cast<std::streamsize>(size))) {
-    return fail(ErrorCode::io, path, "{}: could not be read", path);
+  std::string bytes(file.size(), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::read(file.fd(), bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return file.error("cannot be read");
+    if (got == 0) break;  // became shorter since it was opened
+    done += static_cast<size_t>(got);
   }
+  bytes.resize(done);
   return bytes;
 }
 
 Result<void> write_file(const std::string& path, std::string_view bytes) {
-  const std::string temporary = fmt::format("{}.{}.tmp", path, ::getpid());
-  std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  std::error_code ec;
-  if (file) {
-    fs::rename(temporary, path, ec);
-    if (!ec) return {};
-  }
-  std::error_code ignored;
-  fs::remove(temporary, ignored);
-  return fail(ErrorCode::io, path, "{}: could not be written{}{}", path, ec ? ": " : "", ec ? ec.message() : "");
+  MLXS_TRY(const auto file, PendingFile::create(path));
+  MLXS_CHECKED(file->write_at(0, bytes.data(), bytes.size()));
+  MLXS_CHECKED(file->commit());
+  file->keep();
+  return {};
 }
 
 }  // namespace mlxserving

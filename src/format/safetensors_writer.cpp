@@ -1,10 +1,6 @@
 #include "format/safetensors_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
@@ -15,6 +11,7 @@
 
 #include "core/check.h"
 #include "core/json.h"
+#include "core/pending_file.h"
 #include "core/read_file.h"
 #include "core/result.h"
 
@@ -88,63 +85,6 @@ std::string header_of(std::span<const TensorSource> sources, const Shard& shard)
   std::memcpy(bytes.data(), &length, prefix);
   return bytes + text;
 }
-
-// A file under a temporary name until commit; gone if there is none.
-class PendingFile {
- public:
-  static Result<std::unique_ptr<PendingFile>> create(const std::string& path) {
-    std::unique_ptr<PendingFile> file(new PendingFile(path));
-    file->fd_ = ::open(file->temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (file->fd_ < 0) return file->io_error("create");
-    return file;
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-  ~PendingFile() {
-    if (fd_ >= 0) ::close(fd_);
-    std::error_code ignored;
-    fs::remove(committed_ ? path_ : temporary_, ignored);
-  }
-
-  Result<void> write_at(uint64_t offset, const void* bytes, size_t size) const {
-    const auto* from = static_cast<const char*>(bytes);
-    while (size > 0) {
-      const ssize_t written = ::pwrite(fd_, from, size, static_cast<off_t>(offset));
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return io_error("write");
-      from += written;
-      offset += static_cast<uint64_t>(written);
-      size -= static_cast<size_t>(written);
-    }
-    return {};
-  }
-
-  // Gives the file its name. It is still removed with the object unless `keep` is called.
-  Result<void> commit() {
-    const int closed = ::close(fd_);
-    fd_ = -1;
-    if (closed != 0) return io_error("close");
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return io_error("rename");
-    committed_ = true;
-    return {};
-  }
-  void keep() {
-    path_.clear();
-    temporary_.clear();
-  }
-
- private:
-  explicit PendingFile(const std::string& path) : path_(path), temporary_(fmt::format("{}.{}.tmp", path, ::getpid())) {}
-
-  Error io_error(const char* call) const {
-    return fail(ErrorCode::io, path_, "{}: {}: {}", path_, call, std::generic_category().message(errno));
-  }
-
-  std::string path_;
-  std::string temporary_;
-  int fd_ = -1;
-  bool committed_ = false;
-};
 
 struct OpenShard {
   std::string name;
