@@ -1,5 +1,8 @@
 #include "core/json.h"
 
+#include <algorithm>
+
+#include "core/json_fault.h"
 #include "core/read_file.h"
 #include "core/result.h"
 
@@ -31,6 +34,16 @@ int nesting_depth(std::string_view text) {
 
 }  // namespace
 
+std::string fault_of(const Json::exception& error) {
+  // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
+  std::string_view text = error.what();
+  if (const size_t end = text.find("] "); end != std::string_view::npos) text.remove_prefix(end + 2);
+  for (const std::string_view words : {"parse error at ", "parse error: "}) {
+    if (text.starts_with(words)) text.remove_prefix(words.size());
+  }
+  return std::string(text);
+}
+
 Result<Json> parse_json(std::string_view text, std::string_view what, const JsonLimits& limits) {
   if (text.size() > limits.bytes_max) {
     return fail(ErrorCode::invalid_request, std::string(what), "{} must be at most {} bytes, got {}", what,
@@ -40,10 +53,14 @@ Result<Json> parse_json(std::string_view text, std::string_view what, const Json
     return fail(ErrorCode::invalid_request, std::string(what), "{} must be nested at most {} deep, got {}", what,
                 limits.depth_max, depth);
   }
+  // The parser takes a NUL for the end of the text, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return fail(ErrorCode::invalid_request, std::string(what), "{} is not valid JSON: byte {} is a NUL", what, nul);
+  }
   try {
     return Json::parse(text);
   } catch (const Json::exception& e) {
-    return fail(ErrorCode::invalid_request, std::string(what), "{} is not valid JSON: {}", what, e.what());
+    return fail(ErrorCode::invalid_request, std::string(what), "{} is not valid JSON: {}", what, fault_of(e));
   }
 }
 

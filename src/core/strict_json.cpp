@@ -6,6 +6,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/json_fault.h"
+#include "core/result.h"
 #include "core/utf8.h"
 
 namespace mlxserving {
@@ -43,12 +45,7 @@ class Builder {  // nlohmann's SAX interface
     return true;
   }
 
-  bool parse_error(size_t, const std::string&, const Json::exception& error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 5: ..."
-    const std::string_view text = error.what();
-    const size_t begin = text.find("] ");
-    return refuse(std::string(begin == std::string_view::npos ? text : text.substr(begin + 2)));
-  }
+  bool parse_error(size_t, const std::string&, const Json::exception& error) { return refuse(fault_of(error)); }
 
   Json take() { return std::move(root_); }
   const std::string& fault() const { return fault_; }
@@ -123,6 +120,10 @@ class Builder {  // nlohmann's SAX interface
 }  // namespace
 
 Result<Json> parse_strict_json(std::string_view text, const StrictJsonLimits& limits) {
+  // The parser takes a NUL for the end of the text, whatever follows.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return fail(ErrorCode::invalid_request, "", "byte {} is a NUL", nul);
+  }
   Builder builder(limits);
   if (Json::sax_parse(text, &builder)) return builder.take();
   return Error{ErrorCode::invalid_request, builder.fault(), ""};

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "core/json.h"
+#include "core/json_fault.h"
 #include "core/mapped_file.h"
 #include "core/result.h"
 
@@ -80,7 +81,7 @@ class HeaderReader final : public Json::json_sax_t {
   bool number_float(number_float_t, const string_t&) override { return unexpected("a fraction or a number over 2^64"); }
   bool binary(binary_t&) override { return unexpected("binary data"); }
   bool parse_error(size_t, const std::string&, const Json::exception& e) override {
-    return stop(fail(ErrorCode::invalid_model, path_, "{}: the header is not valid JSON: {}", path_, e.what()));
+    return stop(fail(ErrorCode::invalid_model, path_, "{}: the header is not valid JSON: {}", path_, fault_of(e)));
   }
 
  private:
@@ -245,6 +246,9 @@ Result<void> check_coverage(const std::vector<Tensor>& tensors, std::span<const 
 Result<SafetensorsFile> parse_safetensors(std::span<const std::byte> bytes, const std::shared_ptr<const void>& owner,
                                           const std::string& path, const SafetensorsLimits& limits) {
   MLXS_TRY(const std::string_view header, header_text(bytes, path, limits));
+  if (header.find('\0') != std::string_view::npos) {  // which the parser takes for the end
+    return fail(ErrorCode::invalid_model, path, "{}: the header is not valid JSON: it holds a NUL", path);
+  }
   HeaderReader reader(path, limits);
   if (!Json::sax_parse(header, &reader)) {
     return reader.error ? *reader.error : fail(ErrorCode::invalid_model, path, "{}: the header is not valid", path);

@@ -29,6 +29,19 @@ TEST(Json, a_fault_names_the_document) {
   EXPECT_NE(broken.error().message.find("config.json is not valid JSON"), std::string::npos);
 }
 
+TEST(Json, a_fault_is_told_in_words_not_in_the_parsers_codes) {
+  const auto broken = parse_json("{\"a\": }", "x");
+  ASSERT_FALSE(broken);
+  EXPECT_TRUE(broken.error().message.starts_with("x is not valid JSON: line 1, column 7: ")) << broken.error().message;
+}
+
+TEST(Json, what_follows_a_nul_is_not_ignored) {
+  using namespace std::string_view_literals;
+  const auto hidden = parse_json("{}\0garbage"sv, "x");
+  ASSERT_FALSE(hidden);
+  EXPECT_EQ(hidden.error().message, "x is not valid JSON: byte 2 is a NUL");
+}
+
 TEST(Json, keys_keep_their_order) { EXPECT_EQ(to_text(*parse_json(R"({"b":1,"a":2})", "x")), R"({"b":1,"a":2})"); }
 
 }  // namespace

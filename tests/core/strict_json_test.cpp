@@ -67,5 +67,10 @@ TEST(Similar, finds_the_word_that_was_meant_and_none_that_was_not) {
   EXPECT_EQ(most_similar(std::string(100'000, 'x'), words), std::nullopt);
 }
 
+TEST(StrictJson, what_follows_a_nul_is_not_ignored) {
+  using namespace std::string_view_literals;
+  EXPECT_FALSE(parse_strict_json("{}\0garbage"sv));
+}
+
 }  // namespace
 }  // namespace mlxserving
