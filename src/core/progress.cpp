@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "core/utf8.h"
+
 namespace mlxserving {
 namespace {
 
@@ -40,7 +42,7 @@ void Progress::show(double fraction, const std::string& stage) {
   if (drawn_ && now - last_draw_ < kRedraw && fraction < 1) return;
   last_draw_ = now;
   drawn_ = true;
-  draw(std::clamp(fraction, 0.0, 1.0), stage);
+  draw(fraction >= 0 ? std::min(fraction, 1.0) : 0, stage);  // 0 of 0 is not a number
 }
 
 void Progress::draw(double fraction, const std::string& stage) {
@@ -50,7 +52,10 @@ void Progress::draw(double fraction, const std::string& stage) {
   std::string text = fmt::format("{}{}{}", title_, stage.empty() ? "" : ": ", stage);
   const size_t room = terminal_columns();
   const size_t text_max = room > kBarCells + 8 ? room - kBarCells - 8 : 0;
-  if (text.size() > text_max) text.resize(text_max);
+  if (text.size() > text_max) {
+    text.resize(text_max);
+    text.resize(text.size() - utf8::incomplete_tail(text));
+  }
   fmt::print(stderr, "\r\033[K{} {:3.0f} % {}", bar, 100 * fraction, text);
   std::fflush(stderr);
 }
