@@ -65,8 +65,8 @@ Result<ConvertSummary> convert_gguf(const std::string& path, const std::string& 
                                     const WorkObserver& observer) {
   MLXS_TRY(const format::GgufFile file, format::open_gguf(path));
   MLXS_TRY(Json config, config_from_gguf(file));
-  MLXS_TRY(const GgufWeights weights, weights_from_gguf(file, config, options.repack));
   MLXS_TRY(const TokenizerFiles tokenizer, tokenizer_from_gguf(file));
+  MLXS_TRY(const GgufWeights weights, weights_from_gguf(file, config, options.repack));
   if (!weights.quantized.empty()) {
     config["quantization"] = quantization_block(weights.quantized);
     config["quantization_config"] = config["quantization"];

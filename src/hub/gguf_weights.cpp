@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <mutex>
+#include <set>
 
 #include "core/check.h"
 #include "core/result.h"
@@ -25,6 +26,7 @@ using format::TensorSource;
 
 constexpr int kGroup = static_cast<int>(format::kAffineGroup);
 constexpr float kHalfMax = 65504.0F;
+constexpr std::string_view kLayers = "model.layers.";
 
 // Where each row of the checkpoint lies in the file: row r of head h, half j, pair i is row 2i + j of the head there.
 struct RowMap {
@@ -208,14 +210,13 @@ DType exact_scale_dtype(const Job& job) {
   if (job.tensor->type != GgmlType::Q8_0 && job.tensor->type != GgmlType::Q5_0 && job.tensor->type != GgmlType::Q4_0) {
     return DType::f16;
   }
-  std::vector<uint8_t> codes(job.columns);
-  std::vector<float> scales(job.columns / format::kAffineGroup);
-  std::vector<float> biases(scales.size());
-  for (size_t row = 0; row < job.rows; ++row) {  // the bias is a multiple of the scale, which may leave f16's range
-    format::to_affine(job.tensor->type, job.row(row), job.columns, codes.data(), scales.data(), biases.data());
-    for (const float bias : biases) {
-      if (!(std::fabs(bias) <= kHalfMax)) return DType::f32;
-    }
+  // A block begins with its scale, an f16. The bias is a multiple of it, which may leave f16's range.
+  const float zero_code = job.tensor->type == GgmlType::Q8_0 ? 128 : job.tensor->type == GgmlType::Q5_0 ? 16 : 8;
+  const std::span<const std::byte> bytes = job.tensor->bytes;
+  for (size_t at = 0; at < bytes.size(); at += block_bytes(job.tensor->type)) {
+    float scale = 0;
+    format::to_f32(DType::f16, &bytes[at], 1, &scale);
+    if (!(std::fabs(zero_code * scale) <= kHalfMax)) return DType::f32;
   }
   return DType::f16;
 }
@@ -233,11 +234,34 @@ class Planner {
       MLXS_TRY(Job job, job_of(tensor));
       weights_.parameters += job.rows * job.columns;
       weights_.sources.push_back(source_of(job));
+      seen_.insert(job.name.name);
     }
+    MLXS_CHECKED(check_complete());
     return std::move(weights_);
   }
 
  private:
+  // All layers of an architecture have the same tensors: what one has and another lacks is missing.
+  Result<void> check_complete() const {
+    const auto missing = [&](const std::string& name) {
+      return fail(ErrorCode::invalid_model, name, "{}: has no tensor for {}: an incomplete file?", file_.path, name);
+    };
+    if (!seen_.contains("model.norm.weight")) return missing("model.norm.weight");
+    const auto layers = config_["num_hidden_layers"].get<int64_t>();
+    std::set<std::string> parts;  // "mlp.up_proj.weight"
+    for (const std::string& name : seen_) {
+      if (name.starts_with(kLayers)) parts.insert(name.substr(name.find('.', kLayers.size()) + 1));
+    }
+    if (parts.empty()) parts.insert("input_layernorm.weight");
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      for (const std::string& part : parts) {
+        const std::string name = fmt::format("{}{}.{}", kLayers, layer, part);
+        if (!seen_.contains(name)) return missing(name);
+      }
+    }
+    return {};
+  }
+
   Error wrong(const GgufTensor& tensor, std::string_view what) const {
     return fail(ErrorCode::unsupported_model, tensor.name, "{}: tensor {}: {}", file_.path, tensor.name, what);
   }
@@ -294,6 +318,7 @@ class Planner {
   const Json& config_;
   const RepackOptions& options_;
   GgufWeights weights_;
+  std::set<std::string> seen_;  // the checkpoint's names
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "core/result.h"
+#include "format/json_fields.h"
 
 namespace mlxserving::hub {
 namespace {
@@ -105,8 +106,11 @@ class Planner {
       : weights_(weights), config_(config), options_(options), recipe_(recipe) {}
 
   Result<QuantizePlan> plan() {
-    layers_ = config_.value("num_hidden_layers", int64_t{0});
-    is_tied_ = config_.value("tie_word_embeddings", false);
+    format::FieldFaults faults("config.json");
+    const format::JsonFields fields(config_, "", faults);
+    layers_ = fields.integer("num_hidden_layers", {0, INT32_MAX}, int64_t{0});
+    is_tied_ = fields.boolean("tie_word_embeddings", false);
+    if (faults.first()) return *faults.first();
     for (const auto& [name, tensor] : weights_.tensors) {
       if (is_dropped(name) || belongs_to_packed(name)) continue;
       MLXS_CHECKED(add(tensor));

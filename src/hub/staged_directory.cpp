@@ -18,6 +18,13 @@ Error io_error(const std::string& path, std::string_view what, const std::error_
   return fail(ErrorCode::io, path, "{}: {}: {}", path, what, ec.message());
 }
 
+// Absolute, and through links, so that a folder on another disk is filled there; "out/" means "out".
+fs::path resolved(const std::string& target, std::error_code& ec) {
+  fs::path path = fs::absolute(target).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();
+  return fs::weakly_canonical(path, ec);
+}
+
 Result<void> check_replaceable(const fs::path& target, bool overwrite) {
   std::error_code ec;
   const fs::file_status status = fs::status(target, ec);
@@ -34,11 +41,12 @@ Result<void> check_replaceable(const fs::path& target, bool overwrite) {
 }  // namespace
 
 Result<std::unique_ptr<StagedDirectory>> StagedDirectory::create(const std::string& target, bool overwrite) {
-  fs::path path = fs::absolute(target).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();  // "out/" means "out"
+  if (target.empty()) return fail(ErrorCode::invalid_request, "", "the output needs a name, got an empty one");
+  std::error_code ec;
+  const fs::path path = resolved(target, ec);
+  if (ec) return io_error(target, "could not be created", ec);
   MLXS_CHECKED(check_replaceable(path, overwrite));
   const fs::path staging = path.parent_path() / fmt::format(".{}.{}.partial", path.filename().string(), ::getpid());
-  std::error_code ec;
   fs::create_directories(staging, ec);
   if (ec) return io_error(target, "could not be created", ec);
   return std::unique_ptr<StagedDirectory>(new StagedDirectory(path.string(), staging.string()));

@@ -54,6 +54,14 @@ TEST(QuantizePlan, the_head_of_tied_embeddings_is_dropped) {
   EXPECT_EQ(plan->parameters, uint64_t{100 * 128 + 128 + 128 * 256 + 64 * 128 + 128 * 128 + 128});
 }
 
+TEST(QuantizePlan, a_config_of_the_wrong_types_is_an_error) {
+  const ModelWeights weights = dense_model(1);
+  const auto plan = plan_quantization(weights, Json{{"num_hidden_layers", "one"}}, {});
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().message.find("num_hidden_layers must be an integer"), std::string::npos);
+  EXPECT_FALSE(plan_quantization(weights, Json{{"tie_word_embeddings", 1}}, {}));
+}
+
 TEST(QuantizePlan, a_recipe_spends_bits_at_the_ends_and_on_every_third_layer) {
   QuantizeOptions options;
   options.spec.bits = 3;

@@ -82,5 +82,23 @@ TEST_F(StagedDirectoryTest, an_empty_directory_may_be_filled) {
   EXPECT_TRUE(fs::exists(target_ / "config.json"));
 }
 
+TEST_F(StagedDirectoryTest, a_link_to_a_directory_is_followed) {
+  put(root_ / "elsewhere" / "config.json");
+  fs::create_directory_symlink(root_ / "elsewhere", target_);
+  auto staged = StagedDirectory::create(target_.string(), true);
+  ASSERT_TRUE(staged);
+  ASSERT_TRUE((*staged)->write("new", "x"));
+  ASSERT_TRUE((*staged)->commit());
+  EXPECT_TRUE(fs::is_symlink(target_));
+  EXPECT_TRUE(fs::exists(root_ / "elsewhere" / "new"));
+}
+
+TEST_F(StagedDirectoryTest, names_that_lead_nowhere_are_refused_before_any_work) {
+  EXPECT_FALSE(StagedDirectory::create("", false));
+  fs::create_symlink("loop", root_ / "loop");
+  EXPECT_FALSE(StagedDirectory::create((root_ / "loop").string(), false));
+  EXPECT_EQ(entries(), 1u);
+}
+
 }  // namespace
 }  // namespace mlxserving::hub
