@@ -15,8 +15,8 @@
 namespace mlxserving::format {
 namespace {
 
-// What a family's own configuration class fills in when the file is silent, as mlx-lm's ModelArgs have it. Absent: the
-// field is required.
+// What a family's own configuration class fills in when the file is silent, as mlx-lm's ModelArgs have it; the longest
+// text, which mlx-lm does not ask for, as transformers' configurations do. Absent: the field is required.
 struct Family {
   std::string_view model_type;
   RopeDefaults rope = {};
@@ -29,16 +29,20 @@ struct Family {
   std::optional<int64_t> num_attention_heads = std::nullopt;
   std::optional<int64_t> num_key_value_heads = std::nullopt;  // else num_attention_heads
   std::optional<int64_t> vocab_size = std::nullopt;
+  int64_t max_position_embeddings = 2048;
 };
 
 constexpr Family kFamilies[] = {
     {.model_type = "llama"},
-    {.model_type = "mistral"},
-    {.model_type = "mistral3", .tie_word_embeddings = false},
-    {.model_type = "smollm3"},
-    {.model_type = "qwen2", .rope = {.theta = 1e6}},
-    {.model_type = "qwen3", .rope = {.theta = 1e6}, .head_dim = 128},
-    {.model_type = "phi3", .rope = {.original_max_position_embeddings = 4096}, .tie_word_embeddings = false},
+    {.model_type = "mistral", .max_position_embeddings = 131'072},
+    {.model_type = "mistral3", .tie_word_embeddings = false, .max_position_embeddings = 131'072},
+    {.model_type = "smollm3", .max_position_embeddings = 32'768},
+    {.model_type = "qwen2", .rope = {.theta = 1e6}, .max_position_embeddings = 32'768},
+    {.model_type = "qwen3", .rope = {.theta = 1e6}, .head_dim = 128, .max_position_embeddings = 32'768},
+    {.model_type = "phi3",
+     .rope = {.original_max_position_embeddings = 4096},
+     .tie_word_embeddings = false,
+     .max_position_embeddings = 4096},
     {.model_type = "gemma3_text",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
      .tie_word_embeddings = std::nullopt,
@@ -49,7 +53,8 @@ constexpr Family kFamilies[] = {
      .intermediate_size = 6912,
      .num_attention_heads = 4,
      .num_key_value_heads = 1,
-     .vocab_size = 262'144},
+     .vocab_size = 262'144,
+     .max_position_embeddings = 131'072},
     // The text part of gemma3, whose text_config holds only what differs from a larger model.
     {.model_type = "gemma3",
      .rope = {.theta = 1e6, .sliding_theta = 1e4},
@@ -61,7 +66,8 @@ constexpr Family kFamilies[] = {
      .intermediate_size = 9216,
      .num_attention_heads = 8,
      .num_key_value_heads = 4,
-     .vocab_size = 262'208},
+     .vocab_size = 262'208,
+     .max_position_embeddings = 131'072},
 };
 
 // By the whole file's type, else by the text model's; any other is taken for a llama.
@@ -130,7 +136,8 @@ class Reader {
                                                      config_.num_attention_heads, config_.num_key_value_heads));
     }
     read_head_dim();
-    config_.max_position_embeddings = text_.integer("max_position_embeddings", {1, limits_.positions_max}, int64_t{0});
+    config_.max_position_embeddings =
+        text_.integer("max_position_embeddings", {1, limits_.positions_max}, family_.max_position_embeddings);
   }
 
   // Multimodal files keep the padded size at the top (mlx-lm's gemma3 reads only that one).
@@ -249,9 +256,11 @@ class Reader {
   }
 
   void read_rope() {
-    const RopeContext context{.head_dim = config_.head_dim,
-                              .max_position_embeddings = config_.max_position_embeddings,
-                              .defaults = family_.rope};
+    const RopeContext context{
+        .head_dim = config_.head_dim,
+        // A length that the file does not state changes no frequencies.
+        .max_position_embeddings = text_.has("max_position_embeddings") ? config_.max_position_embeddings : 0,
+        .defaults = family_.rope};
     config_.rope = read_full_rope(text_, faults_, context);
     config_.rope_sliding = read_sliding_rope(text_, faults_, context);
   }

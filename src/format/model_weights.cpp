@@ -8,6 +8,7 @@
 
 #include "core/json.h"
 #include "core/result.h"
+#include "format/model_directory.h"
 
 namespace mlxserving::format {
 
@@ -90,9 +91,7 @@ Result<void> check_shards_exist(const fs::path& directory, const WeightMap& map,
 Result<ModelWeights> open_model_weights(const std::string& directory, const SafetensorsLimits& limits) {
   const fs::path folder(directory);
   std::error_code ec;
-  if (!fs::is_directory(folder, ec)) {
-    return fail(ErrorCode::not_found, directory, "{}: no such directory", directory);
-  }
+  MLXS_CHECKED(check_model_directory(directory));
   const fs::path index = folder / kIndexName;
   std::optional<WeightMap> map;
   std::vector<std::string> shards;

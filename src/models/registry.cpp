@@ -7,6 +7,7 @@
 
 #include "core/read_file.h"
 #include "core/result.h"
+#include "format/model_directory.h"
 #include "format/model_weights.h"
 #include "models/architectures.h"
 #include "models/model.h"
@@ -58,6 +59,7 @@ std::vector<std::string_view> architectures() {
 }
 
 Result<LoadedModel> load_model(const std::string& directory, nn::Ops& ops) {
+  MLXS_CHECKED(format::check_model_directory(directory));
   const std::string path = directory + "/config.json";
   MLXS_TRY(const std::string text, read_file(path, format::ModelConfigLimits{}.bytes_max));
   // The type first: the fields of an architecture we do not have would read as faults.

@@ -50,6 +50,16 @@ TEST(ModelConfig, silent_fields_take_the_family_defaults) {
   EXPECT_EQ(read(with(llama(), {{"model_type", "phi3"}})).tie_word_embeddings, false);
 }
 
+TEST(ModelConfig, a_silent_file_has_the_familys_longest_text) {
+  Json config = llama();
+  config.erase("max_position_embeddings");
+  EXPECT_EQ(read(config).max_position_embeddings, 2048);
+  EXPECT_EQ(read(with(config, {{"model_type", "qwen3"}})).max_position_embeddings, 32'768);
+  // The text part of a Gemma 3 that sees, which says only what differs from a larger model.
+  const Json text = {{"model_type", "gemma3_text"}, {"hidden_size", 2560}, {"sliding_window", 1024}};
+  EXPECT_EQ(read({{"model_type", "gemma3"}, {"text_config", text}}).max_position_embeddings, 131'072);
+}
+
 TEST(ModelConfig, null_counts_as_absent) {
   EXPECT_EQ(read(with(llama(), {{"head_dim", nullptr}, {"rope_scaling", nullptr}})).head_dim, 16);
 }

@@ -120,5 +120,17 @@ TEST_F(ModelWeightsTest, bytes_outlive_the_table) {
   EXPECT_EQ(std::to_integer<int>(tensor.bytes[0]), 1);
 }
 
+TEST_F(ModelWeightsTest, a_path_that_is_no_directory_says_what_to_do) {
+  const std::string gguf = (folder_ / "model.gguf").string();
+  write("model.gguf", "GGUF");
+  const auto file = open_model_weights(gguf);
+  ASSERT_FALSE(file);
+  EXPECT_NE(file.error().message.find("mlx-serving convert " + gguf), std::string::npos) << file.error().message;
+  const auto absent = open_model_weights((folder_ / "absent").string());
+  ASSERT_FALSE(absent);
+  EXPECT_EQ(absent.error().code, ErrorCode::not_found);
+  EXPECT_NE(absent.error().message.find("a model is a directory with config.json"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mlxserving::format
