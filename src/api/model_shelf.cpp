@@ -10,7 +10,9 @@ namespace mlxserving::api {
 ModelShelf::ModelShelf(Host& host, std::vector<KnownModel> known, EngineOptions options)
     : host_(host), known_(std::move(known)), options_(std::move(options)) {}
 
-ModelShelf::~ModelShelf() {
+ModelShelf::~ModelShelf() { finish_loads(); }
+
+void ModelShelf::finish_loads() {
   for (auto& [id, thread] : loads_) {
     if (thread.joinable()) thread.join();
   }

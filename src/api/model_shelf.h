@@ -40,6 +40,9 @@ class ModelShelf {
   // Called on a thread of its own whenever a load has ended, well or badly.
   void on_loaded(std::function<void(const std::string& id, const Result<void>& loaded)> listener);
 
+  // Waits for the loads that are under way; from then on nothing is called any more. No load may begin after.
+  void finish_loads();
+
   bool is_any_ready() const;
 
   // `wake` is called, on any thread, when a load of `id` gets on or ends, while the pointer lives.

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
 
 #include "mlxserving/error.h"
 
@@ -13,6 +14,9 @@ constexpr int kExitOk = 0;
 constexpr int kExitFailed = 1;         // the work failed: a model that cannot be loaded, a file that cannot be written
 constexpr int kExitUsage = 2;          // the command line is wrong
 constexpr int kExitInterrupted = 130;  // Ctrl-C
+
+// Says on standard error what the command line got wrong, which only reading it together could tell; kExitUsage.
+int wrong_usage(const std::string& text);
 
 // Declares the command's arguments on its sub-command and returns what runs it, which gives the exit code. An Error is
 // printed by main.

@@ -1,7 +1,8 @@
 #include "cli/constraint_flags.h"
 
 #include <filesystem>
-#include <map>
+#include <string_view>
+#include <utility>
 
 #include "core/read_file.h"
 #include "core/result.h"
@@ -10,6 +11,11 @@ namespace mlxserving::cli {
 namespace {
 
 constexpr size_t kFileBytesMax = size_t{16} << 20;
+
+constexpr std::pair<std::string_view, JsonLayout::Space> kSpaces[] = {{"flexible", JsonLayout::Space::flexible},
+                                                                      {"compact", JsonLayout::Space::compact},
+                                                                      {"indented", JsonLayout::Space::indented},
+                                                                      {"any", JsonLayout::Space::any}};
 
 XmlConstraint xml_of(std::string document) {
   if (document == "any") return {.form = XmlConstraint::Form::well_formed};
@@ -41,19 +47,29 @@ ConstraintFlags::ConstraintFlags(CLI::App& command) {
                     "XML like this document or valid under this XML Schema: a file, or the document; 'any' for any "
                     "well-formed one.");
   group->require_option(0, 1);
-  const std::map<std::string, JsonLayout::Space> spaces{{"flexible", JsonLayout::Space::flexible},
-                                                        {"compact", JsonLayout::Space::compact},
-                                                        {"indented", JsonLayout::Space::indented},
-                                                        {"any", JsonLayout::Space::any}};
-  command
-      .add_option("--json-space", layout_.space, "White space of constrained JSON: flexible, compact, indented, any.")
-      ->transform(CLI::CheckedTransformer(spaces, CLI::ignore_case));
+  declare_layout(command);
+}
+
+void ConstraintFlags::declare_layout(CLI::App& command) {
+  constexpr const char* kGroup = "Layout of constrained JSON";
+  const auto space = [this](const std::string& name) {
+    for (const auto& [known, value] : kSpaces) {
+      if (name == known) layout_.space = value;
+    }
+  };
+  command.add_option_function<std::string>("--json-space", space, "White space between its parts. Default flexible.")
+      ->check(CLI::IsMember({"flexible", "compact", "indented", "any"}))
+      ->group(kGroup);
   command.add_option("--json-indent", layout_.indent, "Spaces a level where --json-space is indented.")
-      ->check(CLI::Range(0, 16));
-  const std::map<std::string, JsonLayout::Order> orders{{"declared", JsonLayout::Order::declared},
-                                                        {"any", JsonLayout::Order::any}};
-  command.add_option("--json-order", layout_.order, "Order of keys: declared, as the schema has them, or any.")
-      ->transform(CLI::CheckedTransformer(orders, CLI::ignore_case));
+      ->check(CLI::Range(0, 16))
+      ->capture_default_str()
+      ->group(kGroup);
+  const auto order = [this](const std::string& name) {
+    layout_.order = name == "any" ? JsonLayout::Order::any : JsonLayout::Order::declared;
+  };
+  command.add_option_function<std::string>("--json-order", order, "Keys as the schema declares them, or in any order.")
+      ->check(CLI::IsMember({"declared", "any"}))
+      ->group(kGroup);
 }
 
 Result<Constraint> ConstraintFlags::read() const {
@@ -62,6 +78,10 @@ Result<Constraint> ConstraintFlags::read() const {
   if (!choices_.empty()) return Constraint(ChoiceConstraint{choices_});
   if (!json_schema_.empty()) {
     MLXS_TRY(std::string schema, file_or_text(json_schema_));
+    // The name of a file that is not there would be told as broken JSON.
+    if (schema.find_first_of("{}[]\"") == std::string::npos && schema.ends_with(".json")) {
+      return fail(ErrorCode::not_found, "json-schema", "{}: no such file", schema);
+    }
     return Constraint(JsonSchemaConstraint{std::move(schema), layout_});
   }
   if (!gbnf_.empty()) {

@@ -21,6 +21,8 @@ class ConstraintFlags {
   Result<Constraint> read() const;
 
  private:
+  void declare_layout(CLI::App& command);
+
   bool json_object_ = false;
   std::string json_schema_, regex_, gbnf_, lark_, xml_;
   std::vector<std::string> choices_;

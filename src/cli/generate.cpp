@@ -1,19 +1,20 @@
 // `mlx-serving generate`: one answer to one prompt, for people and for scripts.
 #include <cstdio>
 #include <iostream>
-#include <iterator>
 
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/engine_flags.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/knob_flags.h"
 #include "core/json.h"
-#include "core/read_file.h"
 #include "core/result.h"
 
 namespace mlxserving::cli {
 namespace {
+
+constexpr size_t kPromptBytesMax = size_t{32} << 20;  // as much text as a template may render
 
 struct Options {
   explicit Options(CLI::App& command) : engine(command), knobs(command), constraint(command) {}
@@ -22,16 +23,20 @@ struct Options {
   KnobFlags knobs;
   ConstraintFlags constraint;
   std::string prompt;
-  std::string prompt_file;
+  const CLI::Option* prompt_option = nullptr;
+  std::string prompt_file = "-";
   bool raw = false;
   bool gaps = false;
   bool json = false;
 };
 
 Result<std::string> read_prompt(const Options& options) {
-  if (!options.prompt.empty()) return options.prompt;
-  if (!options.prompt_file.empty() && options.prompt_file != "-") return read_file(options.prompt_file);
-  return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::string prompt = options.prompt;
+  if (options.prompt_option->empty()) {
+    MLXS_TRY(prompt, read_input(options.prompt_file, kPromptBytesMax, "the prompt"));
+  }
+  if (!prompt.empty()) return prompt;
+  return fail(ErrorCode::invalid_request, "prompt", "the prompt must not be empty");
 }
 
 // The whole answer, gathered for --json.
@@ -104,9 +109,10 @@ Result<int> print_answer(Stream& stream, const Options& options) {
 }
 
 Result<int> run_generate(const Options& options) {
-  MLXS_TRY(std::string prompt, read_prompt(options));
   MLXS_TRY(const SamplingParams sampling, options.knobs.read());
+  if (sampling.logprobs && !options.json) return wrong_usage("--logprobs shows nothing without --json");
   MLXS_TRY(Constraint constraint, options.constraint.read());
+  MLXS_TRY(std::string prompt, read_prompt(options));
   Interrupt interrupt;
   MLXS_TRY(const auto engine, options.engine.load(options.json));
   MLXS_TRY(const auto stream, engine->submit({.prompt = TextPrompt{std::move(prompt)},
@@ -124,17 +130,20 @@ Result<int> run_generate(const Options& options) {
 
 Runner declare_generate(CLI::App& command) {
   auto options = std::make_shared<Options>(command);
-  auto* prompt =
+  CLI::Option* prompt =
       command.add_option("prompt", options->prompt, "The prompt; without it and --prompt-file, standard input.");
+  options->prompt_option = prompt;
   command
       .add_option("--prompt-file", options->prompt_file,
-                  "Read the prompt from this file, byte for byte; - is standard input.")
+                  "Read the prompt from this file or pipe as it is, line ends included; - is standard input.")
       ->excludes(prompt);
   command.add_flag("--raw", options->raw, "Give the prompt to the model as it is, without its chat template.");
-  command.add_flag("--json", options->json,
-                   "Print one JSON object at the end: text, ids (every sampled token, the end token included), "
-                   "finish_reason, usage, timings.");
-  command.add_flag("--gaps", options->gaps, "With --json: the largest logit minus the second, for each token.");
+  CLI::Option* json =
+      command.add_flag("--json", options->json,
+                       "Print one JSON object at the end: text, ids (every sampled token, the end token included), "
+                       "finish_reason, usage, timings.");
+  command.add_flag("--gaps", options->gaps, "With --json: the largest logit minus the second, for each token.")
+      ->needs(json);
   return [options] { return run_generate(*options); };
 }
 

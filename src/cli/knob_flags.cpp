@@ -6,6 +6,16 @@
 #include "sampling/knobs.h"
 
 namespace mlxserving::cli {
+namespace {
+
+const char* type_name(const Knob& knob) {
+  const std::string type = sampling::type_of(knob);
+  if (type.find("object") != std::string::npos) return "ID:BIAS";
+  if (type.find("integer") != std::string::npos) return "INT";
+  return type.find("number") != std::string::npos ? "NUMBER" : "TEXT";
+}
+
+}  // namespace
 
 KnobFlags::KnobFlags(CLI::App& command) {
   for (const Knob& knob : kKnobs) {
@@ -18,6 +28,11 @@ KnobFlags::KnobFlags(CLI::App& command) {
     } else {
       option = command.add_option(sampling::flag_of(knob), texts_[knob.name], help)->allow_extra_args(false);
       if (!sampling::is_list(knob)) option->expected(1);
+      option->type_name(type_name(knob))->check([&knob](const std::string& text) {
+        SamplingParams alone;
+        const auto read = sampling::read_knob_texts(alone, knob, {&text, 1});
+        return read ? std::string() : read.error().message;
+      });
     }
     option->group("Sampling");
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -97,17 +98,22 @@ Result<int> run(const Options& options) {
 Runner declare_logits(CLI::App& command) {
   auto options = std::make_shared<Options>();
   command.add_option("MODEL", options->model, "directory of the model")->required();
-  command.add_option("--ids", options->ids, "token ids, separated by commas")->required()->delimiter(',');
-  command.add_option("--numerics", options->numerics, "f32: everything in 32 bits; default: as the model's files are")
+  command.add_option("--ids", options->ids, "token ids, separated by commas")
+      ->required()
+      ->delimiter(',')
+      ->check(CLI::Range(0, std::numeric_limits<int32_t>::max()));
+  command
+      .add_option("--numerics", options->numerics,
+                  "f32: everything in 32 bits; default and fast: as in mlx-serving generate")
       ->check(CLI::IsMember({"f32", "default", "fast"}));
   command.add_option("--ops", options->ops, "which op layer computes: cpu, our kernels, or mlx, MLX's own ops")
       ->check(CLI::IsMember({"cpu", "mlx"}));
   command
       .add_option("--prefill", options->replay.prefill,
                   "tokens to run as prefill, the rest one by one as decoding does; all when absent")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   command.add_option("--chunk", options->replay.chunk, "tokens of a prefill chunk; all at once when absent")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   command.add_flag("--all", options->replay.all_positions, "logits of every position, not of the last alone");
   command.add_flag("--json", options->json, "one JSON object: {\"logits\": [...]}, with --all a list a position");
   return [options] { return run(*options); };

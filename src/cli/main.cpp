@@ -1,11 +1,20 @@
 // The program: a table of commands, and the place where what they throw ends.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
+#include "core/similar.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -37,6 +46,35 @@ constexpr Row kCommands[] = {
 
 void print(const Error& error) { std::fprintf(stderr, "error: %s\n", error.message.c_str()); }
 
+// A standard stream that the caller closed would be given to the next file opened, and what is meant for a person
+// would be written into a model. In their place: input that ends, output that fails, messages nobody reads.
+void fill_closed_streams() {
+  for (const auto& [stream, mode] :
+       {std::pair(STDIN_FILENO, O_RDONLY), std::pair(STDOUT_FILENO, O_RDONLY), std::pair(STDERR_FILENO, O_WRONLY)}) {
+    if (::fcntl(stream, F_GETFD) < 0) std::ignore = ::open("/dev/null", mode);  // the lowest number that is free
+  }
+}
+
+// CLI11 would only say that a command is missing.
+bool is_unknown_command(int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-' || argv[1][0] == '\0') return false;
+  return std::ranges::none_of(kCommands, [&](const Row& row) { return argv[1] == std::string_view(row.name); });
+}
+
+int refuse_command(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const Row& row : kCommands) names.emplace_back(row.name);
+  const auto near = most_similar(name, names);
+  return wrong_usage(fmt::format("there is no command '{}'{}", name,
+                                 near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
+}
+
+std::string usage_fault(const CLI::App* app, const CLI::Error& error) {
+  const auto commands = app->get_subcommands();
+  return fmt::format("error: {}\nRun mlx-serving {}--help for more information.\n", error.what(),
+                     commands.empty() ? "" : commands.front()->get_name() + " ");
+}
+
 // A full disk is a failure, not a short answer.
 bool is_output_written() {
   std::cout.flush();
@@ -46,8 +84,10 @@ bool is_output_written() {
 }
 
 int run(int argc, char** argv) {
+  if (is_unknown_command(argc, argv)) return refuse_command(argv[1]);
   CLI::App app{"Serves language models in the MLX format: one binary, no Python.", "mlx-serving"};
   app.require_subcommand(1);
+  app.failure_message(usage_fault);
   app.set_version_flag("--version", MLXS_VERSION);
   app.footer("Exit codes: 0 done, 1 the work failed, 2 wrong command line, 130 interrupted.");
   std::vector<std::pair<CLI::App*, Runner>> commands;
@@ -58,7 +98,8 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kExitOk : kExitUsage;
+    if (app.exit(e) != 0) return kExitUsage;
+    return is_output_written() ? kExitOk : kExitFailed;  // of help and version
   }
   for (const auto& [command, runner] : commands) {
     if (!command->parsed()) continue;
@@ -71,10 +112,17 @@ int run(int argc, char** argv) {
 }
 
 }  // namespace
+
+int wrong_usage(const std::string& text) {
+  std::fprintf(stderr, "error: %s\nRun mlx-serving --help for more information.\n", text.c_str());
+  return kExitUsage;
+}
+
 }  // namespace mlxserving::cli
 
 int main(int argc, char** argv) {
   try {
+    mlxserving::cli::fill_closed_streams();
     return mlxserving::cli::run(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "internal error: %s\n", e.what());

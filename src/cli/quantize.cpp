@@ -61,9 +61,10 @@ void print(const hub::QuantizeSummary& summary, const Arguments& arguments) {
 }
 
 Result<int> run(const Arguments& arguments) {
-  MLXS_TRY(const hub::QuantizeOptions options, options_of(arguments));
+  const Result<hub::QuantizeOptions> options = options_of(arguments);
+  if (!options) return wrong_usage(options.error().message);
   LongCommand command("quantising", arguments.quiet || arguments.json);
-  const auto summary = hub::quantize_model(arguments.input, arguments.output, options, command.observer());
+  const auto summary = hub::quantize_model(arguments.input, arguments.output, *options, command.observer());
   command.finish();
   if (!summary && summary.error().code == ErrorCode::cancelled) {
     std::fprintf(stderr, "interrupted; nothing was written\n");

@@ -30,6 +30,7 @@ struct Options {
   KnobFlags knobs;
   ConstraintFlags constraint;
   std::string prompt;
+  const CLI::Option* prompt_option = nullptr;
   std::string system;
   bool stats = true;
 };
@@ -68,6 +69,7 @@ class Chat {
     interrupt_.on_signal([&] { (*stream)->cancel(); });
     Result<FinishReason> reason = print(**stream);
     interrupt_.on_signal({});
+    if (!reason) messages_.erase(messages_.size() - 1);  // a question without an answer would lead the next one astray
     return reason;
   }
 
@@ -135,22 +137,26 @@ bool obey(Chat& chat, const std::string& line) {
   return true;
 }
 
+// A person has seen what failed; a script learns it from the exit code.
 int converse(Chat& chat) {
   const bool terminal = ::isatty(STDIN_FILENO) != 0;
   if (terminal) std::fputs("Type a message, /help for commands, /bye or Ctrl-D to leave.\n", stderr);
+  bool all_answered = true;
   std::string line;
   while (true) {
     if (terminal) std::cout << "\n>>> " << std::flush;
-    if (!std::getline(std::cin, line)) return kExitOk;
+    if (!std::getline(std::cin, line)) break;
     if (line.empty()) continue;
     if (line.front() == '/') {
-      if (!obey(chat, line)) return kExitOk;
+      if (!obey(chat, line)) break;
       continue;
     }
     if (const auto reason = chat.say(line); !reason) {
       std::fprintf(stderr, "error: %s\n", reason.error().message.c_str());
+      all_answered = false;
     }
   }
+  return terminal || all_answered ? kExitOk : kExitFailed;
 }
 
 Result<int> run_run(const Options& options) {
@@ -159,7 +165,7 @@ Result<int> run_run(const Options& options) {
   Interrupt interrupt;
   MLXS_TRY(const auto engine, options.engine.load(/*quiet=*/false));
   Chat chat(*engine, interrupt, sampling, std::move(constraint), options.system, options.stats);
-  if (options.prompt.empty()) return converse(chat);
+  if (options.prompt_option->empty()) return converse(chat);
   MLXS_TRY(const FinishReason reason, chat.say(options.prompt));
   return reason == FinishReason::cancelled ? kExitInterrupted : kExitOk;
 }
@@ -168,7 +174,7 @@ Result<int> run_run(const Options& options) {
 
 Runner declare_run(CLI::App& command) {
   auto options = std::make_shared<Options>(command);
-  command.add_option("prompt", options->prompt, "What to ask; without it a chat begins.");
+  options->prompt_option = command.add_option("prompt", options->prompt, "What to ask; without it a chat begins.");
   command.add_option("--system", options->system, "The system message.");
   command.add_flag("!--no-stats", options->stats, "Do not print tokens and speed after an answer.");
   return [options] { return run_run(*options); };

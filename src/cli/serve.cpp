@@ -37,7 +37,7 @@ Result<api::KnownModel> read_model(const std::string& text) {
   const size_t equals = text.find('=');
   model.directory = equals == std::string::npos ? text : text.substr(equals + 1);
   if (!fs::is_directory(model.directory)) {
-    return fail(ErrorCode::not_found, "model", "there is no directory {}", model.directory);
+    return fail(ErrorCode::not_found, "model", "there is no directory '{}'", model.directory);
   }
   model.id = equals == std::string::npos ? fs::canonical(model.directory).filename().string() : text.substr(0, equals);
   if (model.id.empty()) return fail(ErrorCode::invalid_request, "model", "the model {} needs an id: ID=DIR", text);
@@ -75,6 +75,9 @@ std::string addresses(const Options& options, const net::HttpServer& server) {
 }
 
 Result<int> run_serve(const Options& options) {
+  if (options.server.port < 0 && options.server.unix_socket.empty()) {
+    return wrong_usage("--port -1 listens nowhere without --unix-socket");
+  }
   MLXS_TRY(const auto known, read_models(options));
   MLXS_TRY(const EngineOptions engine, options.engine.read());
   // A model of the command line that cannot be loaded ends the program; one loaded later does not.
@@ -114,6 +117,7 @@ Result<int> run_serve(const Options& options) {
   server->run();
   log.drain(kLogDrain);
   interrupt.on_signal({});
+  shelf.finish_loads();  // which speak of the server
   const std::lock_guard lock(outcome_mutex);
   if (!outcome) return outcome.error();
   return kExitOk;

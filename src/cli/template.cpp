@@ -2,12 +2,12 @@
 // lines in and out.
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <optional>
 #include <string>
 
 #include "cli/command.h"
+#include "cli/input.h"
 #include "core/json.h"
 #include "core/read_file.h"
 #include "core/result.h"
@@ -78,16 +78,8 @@ Result<Json> run_case(const std::string& line, const std::string& where, const R
 }
 
 Result<int> run_cases(const Options& options, const RenderOptions& render) {
-  std::ifstream file(options.cases);
-  if (!file) return fail(ErrorCode::not_found, options.cases, "cannot open {}", options.cases);
-  std::string line;
-  for (size_t number = 1; std::getline(file, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    MLXS_TRY(const Json output, run_case(line, fmt::format("{} line {}", options.cases, number), render));
-    std::cout << to_text(output) << '\n';
-  }
-  std::cout.flush();
-  return kExitOk;
+  return answer_lines(options.cases,
+                      [&](const std::string& line, const std::string& where) { return run_case(line, where, render); });
 }
 
 Json spans_of(const Rendered& rendered) {
@@ -117,7 +109,7 @@ Result<text::ChatRequest> request_of(const Options& options) {
 
 Result<int> run_model(const Options& options, const RenderOptions& render) {
   if (options.model.empty() || options.messages.empty()) {
-    return fail(ErrorCode::invalid_request, "MODEL", "give MODEL and --messages FILE.json, or --cases FILE.jsonl");
+    return wrong_usage("give MODEL and --messages FILE.json, or --cases FILE.jsonl");
   }
   MLXS_TRY(const ChatTemplate chat_template, ChatTemplate::load(options.model));
   MLXS_TRY(text::ChatRequest request, request_of(options));
@@ -146,9 +138,9 @@ Runner declare_template(CLI::App& command) {
   command.add_flag("--continue", options->continue_final_message, "leave the last message open, to be continued");
   command.add_flag("--json", options->json, "print text and trusted spans as one JSON object");
   command.add_option("--now", options->now, "the time templates see, as 2024-07-26T09:05:03; default: the local time");
-  command.add_option(
-      "--cases", options->cases,
-      "JSON lines {\"k\", \"template\", \"context\"}; prints {\"k\", \"out\"} or {\"k\", \"err\"} for each");
+  command.add_option("--cases", options->cases,
+                     "JSON lines, - for standard input: {\"k\", \"template\", \"context\"}; prints {\"k\", \"out\"} or "
+                     "{\"k\", \"err\"} for each");
   return [options]() -> Result<int> {
     RenderOptions render;
     MLXS_TRY(render.now, clock_of(options->now));

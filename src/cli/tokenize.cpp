@@ -1,12 +1,12 @@
 // `mlx-serving tokenize`: shows the tokens of a text, and answers cases in JSON lines for comparisons.
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <memory>
 #include <string>
 
 #include "cli/command.h"
+#include "cli/input.h"
 #include "core/json.h"
 #include "core/result.h"
 #include "text/tokenizer.h"
@@ -73,18 +73,6 @@ Result<Json> answer(const Tokenizer& tokenizer, const std::string& line, const s
   return out;
 }
 
-Result<int> run_cases(const Tokenizer& tokenizer, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fail(ErrorCode::not_found, path, "{}: cannot be opened", path);
-  std::string line;
-  for (size_t number = 1; std::getline(file, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    MLXS_TRY(const Json out, answer(tokenizer, line, path + ":" + std::to_string(number)));
-    std::puts(to_text(out).c_str());
-  }
-  return kExitOk;
-}
-
 Result<int> show(const Tokenizer& tokenizer, const std::string& text, const Arguments& arguments) {
   const text::EncodeOptions options{.add_special_tokens = arguments.add_special_tokens,
                                     .parse_special = !arguments.no_control_tokens,
@@ -107,10 +95,17 @@ Result<int> show(const Tokenizer& tokenizer, const std::string& text, const Argu
 
 Result<int> run(const Arguments& arguments) {
   const std::string& path = arguments.tokenizer.empty() ? arguments.model : arguments.tokenizer;
-  if (path.empty())
-    return fail(ErrorCode::invalid_request, "MODEL", "name a model directory, or a file with --tokenizer");
+  if (path.empty()) return wrong_usage("name a model directory, or a file with --tokenizer");
+  if (!arguments.tokenizer.empty() && arguments.has_text) {
+    return wrong_usage(fmt::format("with --tokenizer there is one word, the text; got '{}' and '{}'", arguments.model,
+                                   arguments.text));
+  }
   MLXS_TRY(const auto tokenizer, Tokenizer::load(path));
-  if (!arguments.cases.empty()) return run_cases(*tokenizer, arguments.cases);
+  if (!arguments.cases.empty()) {
+    return answer_lines(arguments.cases, [&](const std::string& line, const std::string& where) {
+      return answer(*tokenizer, line, where);
+    });
+  }
   // With --tokenizer the first word is already the text.
   const bool shifted = !arguments.tokenizer.empty() && !arguments.model.empty();
   if (shifted) return show(*tokenizer, arguments.model, arguments);
@@ -126,7 +121,7 @@ Runner declare_tokenize(CLI::App& command) {
   const CLI::Option* text = command.add_option("TEXT", arguments->text, "the text; standard input without it");
   command.add_option("--tokenizer", arguments->tokenizer, "the tokenizer, in the place of MODEL");
   command.add_option("--cases", arguments->cases,
-                     R"(answer a file of JSON lines: {"k", "s": text} or {"k", "d": [ids]})");
+                     R"(answer a file of JSON lines, - for standard input: {"k", "s": text} or {"k", "d": [ids]})");
   command.add_flag("--json", arguments->json, "one JSON object with ids, tokens and offsets");
   command.add_flag("--special", arguments->add_special_tokens, "add what the model expects around a text, such as <s>");
   command.add_flag("--untrusted", arguments->no_control_tokens, "the text cannot spell control tokens");

@@ -248,7 +248,10 @@ Result<Json> words_to_json(const Knob& knob, std::span<const std::string> texts)
   if (!joined.empty() && joined.front() == '{') return word_to_json(knob, joined);
   std::string object;
   for (const char c : joined) object += c == ':' ? "\":" : c == ',' ? ",\"" : std::string(1, c);
-  return word_to_json(knob, joined.empty() ? "{}" : "{\"" + object + "}");
+  Result<Json> value = word_to_json(knob, joined.empty() ? "{}" : "{\"" + object + "}");
+  if (value) return value;
+  return fail(ErrorCode::invalid_request, knob.name, "{} must be token ids with what is added, such as 12:-1.5, got {}",
+              knob.name, joined);
 }
 
 // ------------------------------------------------------------------------------------------------ as JSON text, by

@@ -48,8 +48,60 @@ class Usage(unittest.TestCase):
 
     def test_a_knob_out_of_range_says_the_range(self):
         result = run("generate", "/nonexistent", "hi", "--temperature", "3")
-        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.returncode, 2)
         self.assertIn("temperature must be in [0, 2], got 3", result.stderr)
+
+    def test_what_is_wrong_with_a_flag_is_said_in_its_own_words(self):
+        for arguments, text in [
+                (["genarate", "--help"], "there is no command 'genarate'; did you mean 'generate'?"),
+                (["generate", "/nonexistent", "hi", "--logit-bias", "foo"], "such as 12:-1.5, got foo"),
+                (["generate", "/nonexistent", "hi", "--json-space", "wide"], "wide not in {flexible,compact,indented,any}"),
+                (["generate", "/nonexistent", "hi", "--gaps"], "--gaps requires --json"),
+                (["generate", "/nonexistent", "hi", "--logprobs"], "--logprobs shows nothing without --json"),
+                (["logits", "/nonexistent", "--ids", "1", "--chunk", "0"], "0 not in range 1 to "),
+                (["logits", "/nonexistent", "--ids", ""], "--ids"),
+                (["tokenize", "a", "b", "--tokenizer", "c"], "got 'a' and 'b'"),
+                (["tokenize"], "name a model directory"),
+                (["serve", "--port", "-1"], "listens nowhere")]:
+            with self.subTest(arguments):
+                result = run(*arguments)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertTrue(result.stderr.startswith("error: "), result.stderr)
+                self.assertIn(text, result.stderr)
+
+    def test_an_empty_prompt_is_one_and_standard_input_is_not_waited_for(self):
+        with subprocess.Popen([BINARY, "generate", "/nonexistent", ""], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
+            self.assertIn(b"the prompt must not be empty", waiting.communicate(timeout=60)[1])
+
+    def test_endless_input_ends_at_its_limit(self):
+        with open("/dev/zero") as endless:
+            result = run("generate", "/nonexistent", stdin=endless)
+        self.assertIn("the prompt must be at most 33554432 bytes", result.stderr)
+
+    def test_a_gguf_file_in_the_place_of_a_model_says_how_to_make_one_of_it(self):
+        with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+            result = run("generate", file.name, "hi")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(f"mlx-serving convert {file.name}", result.stderr)
+
+    def test_cases_come_from_files_and_pipes_and_not_from_folders(self):
+        case = '{"k": 1, "template": "{{ a }}", "context": {"a": 2}}\n'
+        result = run("template", "--cases", "-", input=case)
+        self.assertEqual(json.loads(result.stdout), {"k": 1, "out": "2"})
+        folder = run("template", "--cases", "/")
+        self.assertEqual(folder.returncode, 1)
+        self.assertIn("/: is a directory", folder.stderr)
+
+    @unittest.skipUnless(pathlib.Path("/dev/full").exists(), "needs /dev/full")
+    def test_help_that_cannot_be_written_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            self.assertEqual(subprocess.run([BINARY, "--help"], stdout=full, stderr=subprocess.PIPE).returncode, 1)
+
+    def test_streams_that_the_caller_closed_are_neither_read_nor_written_by_accident(self):
+        script = '"$0" schema >&-; echo $?; "$0" runtime <&- 2>&-; echo $?'
+        result = subprocess.run(["sh", "-c", script, BINARY], capture_output=True, text=True, timeout=60)
+        self.assertEqual(result.stdout.split(), ["1", "0"])
+        self.assertIn("standard output could not be written", result.stderr)
 
     def test_a_missing_model_is_one_clear_line(self):
         result = run("generate", "/nonexistent", "hi")

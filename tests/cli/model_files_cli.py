@@ -61,7 +61,7 @@ def check_quantize(cli, work):
     expect("a quantised model is refused", twice.returncode == 1 and "--requantize" in twice.stderr, twice.stderr)
     expect("and leaves nothing", not (work / "twice").exists())
     wrong = cli("quantize", work / "model", work / "wrong", "--bits", "7")
-    expect("bits are checked", wrong.returncode == 1 and "bits must be 2, 3, 4, 5, 6 or 8, got 7" in wrong.stderr, wrong.stderr)
+    expect("bits are checked", wrong.returncode == 2 and "bits must be 2, 3, 4, 5, 6 or 8, got 7" in wrong.stderr, wrong.stderr)
     expect("an option that is not known is a usage error", cli("quantize", "--colour", "red").returncode == 2)
 
 
