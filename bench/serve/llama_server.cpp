@@ -12,14 +12,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <string_view>
 #include <thread>
 
 namespace mlxserving::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 sockaddr_in loopback(int port) {
   sockaddr_in address{};

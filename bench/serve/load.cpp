@@ -9,7 +9,9 @@
 #include <latch>
 #include <random>
 #include <sstream>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "kernels/machine_limits.h"
 
@@ -18,8 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kNearSeconds =
-    200e-9;  // of fork and join: about 100 ns within one complex of an AMD, 300 and more across
+// Of fork and join: about 100 ns within one complex of an AMD, 300 and more across.
+constexpr double kNearSeconds = 200e-9;
 
 std::vector<int32_t> random_prompt(std::mt19937& random, const Work& work) {
   std::uniform_int_distribution<int32_t> token(work.vocabulary_size / 8, work.vocabulary_size / 2);
