@@ -13,10 +13,10 @@ namespace mlxserving::net {
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  int port = 8080;              // 0: any free one; -1: no TCP
-  std::string unix_socket;      // a path to listen at as well; empty: none
-  std::string tls_certificate;  // PEM files; both empty: no TLS. The Unix socket never has it
-  std::string tls_key;
+  int port = 8080;                   // 0: any free one; -1: no TCP
+  std::string unix_socket = {};      // a path to listen at as well; empty: none
+  std::string tls_certificate = {};  // PEM files; both empty: no TLS. The Unix socket never has it
+  std::string tls_key = {};
   HttpLimits limits = {};
   int workers = 4;
 };

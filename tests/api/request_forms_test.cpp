@@ -93,10 +93,14 @@ TEST(Calls, every_dialect_holds_them_or_says_that_it_cannot) {
   for (const text::Dialect& dialect : text::dialects()) {
     const auto forced = call_constraint(dialect.name, kTools, {.kind = ToolChoice::Kind::required}, true);
     EXPECT_EQ(forced.ok(), dialect.call_begin != nullptr) << dialect.name;
-    if (!forced) EXPECT_EQ(forced.error().param, "tool_choice");
+    if (!forced) {
+      EXPECT_EQ(forced.error().param, "tool_choice");
+    }
     const auto strict = call_constraint(dialect.name, kTools, {}, true);
     EXPECT_EQ(strict.ok(), !text::call_mark(dialect).empty()) << dialect.name;
-    if (!strict) EXPECT_EQ(strict.error().param, "tools[0].function.strict");
+    if (!strict) {
+      EXPECT_EQ(strict.error().param, "tools[0].function.strict");
+    }
   }
 }
 
