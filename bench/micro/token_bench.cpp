@@ -1,7 +1,6 @@
 // Whole tokens of a real model over CpuOps: decode after a context, prefill of a prompt, and the cost of the graph
 // alone. The model: MLXS_BENCH_MODEL, or what `make demo` fetched.
 #include <benchmark/benchmark.h>
-#include <mlx/transforms.h>
 
 #include <cstdlib>
 #include <memory>
@@ -66,7 +65,7 @@ nn::Step step_of(const World& w, int position, int rows, nn::RowRole role) {
 float run(World& w, const nn::Step& step) {
   w.ops->begin_step(step);
   mlx::core::array logits = w.model.model->logits(step, *w.cache);
-  mlx::core::eval(logits);
+  w.ops->evaluate(logits);
   return logits.data<float>()[0];
 }
 

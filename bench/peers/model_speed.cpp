@@ -21,7 +21,6 @@
 #include "kernels/machine_limits.h"
 #include "kernels/mlx_primitive.h"
 #include "mlx/ops.h"
-#include "mlx/transforms.h"
 #include "mlxserving/engine.h"
 #include "models/model.h"
 #include "nn/cpu_ops.h"
@@ -114,8 +113,7 @@ class Sequences {
 
   void run(const nn::Step& step) {
     ops_.begin_step(step);
-    auto logits = model_.logits(step, *kv_);
-    logits.eval();
+    ops_.evaluate(model_.logits(step, *kv_));
     if (const auto error = ops_.take_error()) throw std::runtime_error(error->message);
   }
 

@@ -1,7 +1,6 @@
 #include "engine/runner.h"
 
 #include <mlx/ops.h>
-#include <mlx/transforms.h>
 
 #include <algorithm>
 #include <exception>
@@ -90,7 +89,7 @@ std::shared_ptr<const mlx::core::array> ModelRunner::evaluate(const nn::Step& st
   ops_.begin_step(step);
   mx::array values = mx::astype(hidden ? model_.hidden(step, kv_) : model_.logits(step, kv_), mx::float32);
   if (faults_ != nullptr) values = faults_->plant(values);
-  mx::eval(values);
+  ops_.evaluate(values);
   if (auto error = ops_.take_error()) throw StepError(error->message);
   return std::make_shared<const mx::array>(std::move(values));
 }

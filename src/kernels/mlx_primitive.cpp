@@ -3,6 +3,7 @@
 #include <mlx/allocator.h>
 #include <mlx/backend/cpu/encoder.h>
 #include <mlx/primitives.h>
+#include <mlx/transforms.h>
 
 #include <atomic>
 #include <chrono>
@@ -32,23 +33,29 @@ class Stopwatch {
   Clock::time_point begin_ = Clock::now();
 };
 
-// What the stream's thread runs. Never throws.
-struct Task {
+// What a node does, apart from the node: MLX may drop that before its stream gets to the work.
+struct Work {
+  const char* name;
   std::function<void(const Buffers&)> body;
   std::shared_ptr<ErrorSlot> errors;
-  const char* name;
+};
+
+// Work with its memory. Never throws.
+struct Task {
+  std::shared_ptr<const Work> work;
   Buffers buffers;
   std::vector<size_t> output_bytes;
 
   void operator()() const noexcept {
     const Stopwatch stopwatch;
-    if (errors->is_empty()) {
+    ErrorSlot& errors = *work->errors;
+    if (errors.is_empty()) {
       try {
-        return body(buffers);
+        return work->body(buffers);
       } catch (const std::exception& e) {
-        errors->store({ErrorCode::internal, std::string(name) + ": " + e.what(), ""});
+        errors.store({ErrorCode::internal, std::string(work->name) + ": " + e.what(), ""});
       } catch (...) {
-        errors->store({ErrorCode::internal, std::string(name) + ": unknown exception", ""});
+        errors.store({ErrorCode::internal, std::string(work->name) + ": unknown exception", ""});
       }
     }
     for (size_t i = 0; i < buffers.outputs.size(); ++i) std::memset(buffers.outputs[i], 0, output_bytes[i]);
@@ -57,14 +64,14 @@ struct Task {
 
 class KernelPrimitive final : public mx::Primitive {
  public:
-  KernelPrimitive(mx::Stream stream, const char* name, std::function<void(const Buffers&)> body,
-                  std::shared_ptr<ErrorSlot> errors)
-      : Primitive(stream), name_(name), body_(std::move(body)), errors_(std::move(errors)) {}
+  KernelPrimitive(mx::Stream stream, Work work)
+      : Primitive(stream), work_(std::make_shared<const Work>(std::move(work))) {}
 
-  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
-    Task task{body_, errors_, name_, {}, {}};
+  // With memory for the outputs.
+  Task task(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) const {
+    Task task{work_, {}, {}};
     for (const auto& input : inputs) {
-      if (!input.flags().row_contiguous) throw std::invalid_argument(std::string(name_) + ": input is not contiguous");
+      if (!input.flags().row_contiguous) throw std::invalid_argument(std::string(name()) + ": input is not contiguous");
       task.buffers.inputs.push_back(input.data<void>());
     }
     for (auto& output : outputs) {
@@ -72,17 +79,19 @@ class KernelPrimitive final : public mx::Primitive {
       task.buffers.outputs.push_back(output.data<void>());
       task.output_bytes.push_back(output.nbytes());
     }
-    mx::cpu::get_command_encoder(stream()).dispatch(std::move(task));
+    return task;
+  }
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    mx::cpu::get_command_encoder(stream()).dispatch(task(inputs, outputs));
   }
   void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
-    throw BrokenInvariant(std::string(name_) + " runs on the CPU only");
+    throw BrokenInvariant(std::string(name()) + " runs on the CPU only");
   }
-  const char* name() const override { return name_; }
+  const char* name() const override { return work_->name; }
 
  private:
-  const char* name_;
-  std::function<void(const Buffers&)> body_;
-  std::shared_ptr<ErrorSlot> errors_;
+  std::shared_ptr<const Work> work_;
 };
 
 }  // namespace
@@ -107,8 +116,19 @@ bool ErrorSlot::is_empty() const {
 std::vector<mx::array> make_primitive(PrimitiveSpec spec, std::vector<mx::array> inputs,
                                       std::shared_ptr<ErrorSlot> errors, mx::Stream stream) {
   check(spec.shapes.size() == spec.dtypes.size(), "a type for each shape");
-  auto primitive = std::make_shared<KernelPrimitive>(stream, spec.name, std::move(spec.body), std::move(errors));
+  auto primitive = std::make_shared<KernelPrimitive>(stream, Work{spec.name, std::move(spec.body), std::move(errors)});
   return mx::array::make_arrays(std::move(spec.shapes), spec.dtypes, std::move(primitive), inputs);
+}
+
+void evaluate(mx::array x) {
+  if (x.status() == mx::array::Status::available) return;
+  const auto* primitive = x.has_primitive() ? dynamic_cast<const KernelPrimitive*>(&x.primitive()) : nullptr;
+  if (primitive == nullptr) return mx::eval(x);
+  for (const auto& input : x.inputs()) evaluate(input);
+  auto outputs = x.outputs();
+  primitive->task(x.inputs(), outputs)();
+  for (const auto& output : outputs) output.set_status(mx::array::Status::available);
+  x.detach();
 }
 
 }  // namespace mlxserving::kernels

@@ -16,7 +16,7 @@
 
 namespace mlxserving::kernels {
 
-// Written by the stream's thread, read by the engine thread after evaluation.
+// Written by whichever thread runs bodies, read by the engine thread after evaluation.
 class ErrorSlot {
  public:
   void store(Error error);  // keeps the first
@@ -44,11 +44,16 @@ struct PrimitiveSpec {
   std::function<void(const Buffers&)> body;
 };
 
-// One array for each shape. When evaluated, `body` runs on the stream's thread; what it throws goes to `errors` and the
-// outputs become zero. Nodes after the first fault of a slot do not run, their outputs are zero too. Inputs that are
-// not row-contiguous throw std::invalid_argument out of eval, on the caller's thread, where that is safe.
+// One array for each shape. When MLX evaluates it, `body` runs on the stream's thread; what it throws goes to `errors`
+// and the outputs become zero. Nodes after the first fault of a slot do not run, their outputs are zero too. Inputs
+// that are not row-contiguous throw std::invalid_argument out of eval, on the caller's thread, where that is safe.
 std::vector<mlx::core::array> make_primitive(PrimitiveSpec spec, std::vector<mlx::core::array> inputs,
                                              std::shared_ptr<ErrorSlot> errors, mlx::core::Stream stream);
+
+// Evaluates `x` as mlx::core::eval does, but bodies of primitives made here run on the calling thread, one after
+// another: waking a stream and being woken again would cost a small model several percent of a step. What else the
+// graph holds, and all that lies below it, MLX evaluates.
+void evaluate(mlx::core::array x);
 
 // Seconds that bodies of primitives have run in this process: what of a step is kernels, and what is around them.
 double primitive_seconds();

@@ -28,13 +28,8 @@ class DecoderModel final : public Model {
 
  private:
   nn::array layers(const nn::Step& step, nn::KvStore& kv) const {
-    nn::array h = ops_.embed(step.tokens, decoder_.embed_tokens, decoder_.embed_scale);
-    int index = 0;
-    for (const DecoderLayer& layer : decoder_.layers) {
-      h = ops_.attention_block(h, layer.self_attn, {kv, index++, step});
-      h = ops_.mlp_block(h, layer.mlp);
-    }
-    return h;
+    const nn::array x = ops_.embed(step.tokens, decoder_.embed_tokens, decoder_.embed_scale);
+    return ops_.decoder_layers(x, decoder_.layers, kv, step);
   }
 
   Decoder decoder_;

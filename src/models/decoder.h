@@ -14,10 +14,7 @@
 
 namespace mlxserving::models {
 
-struct DecoderLayer {
-  nn::AttentionBlock self_attn;
-  nn::MlpBlock mlp;
-};
+using nn::DecoderLayer;
 
 struct Decoder {
   nn::Linear embed_tokens;

@@ -55,8 +55,7 @@ std::vector<kernels::AttentionSegment> segments_of(const KvView& kv, const CpuKv
 
 AttentionCall call_of(const AttentionSpec& spec, const KvView& kv, std::shared_ptr<const Rotation> rotation) {
   const auto& store = static_cast<const CpuKvStore&>(kv.store);
-  AttentionCall call{.spec = spec,
-                     .shape = {.heads = spec.heads,
+  AttentionCall call{.shape = {.heads = spec.heads,
                                .kv_heads = spec.kv_heads,
                                .head_dim = spec.head_dim,
                                .scale = spec.scale,
@@ -163,7 +162,7 @@ class CpuOps final : public Ops {
                   const KvView& kv) const override {
     check(rows_of(q) == step_->rows(), "attention runs over the step's rows");
     return one("attention", {q, k, v}, rows_of(q), width_of(q),
-               [runtime = runtime_, call = call_of(spec, kv, step_->rotation(spec.rope)), rows = rows_of(q)](
+               [runtime = runtime_, spec, call = call_of(spec, kv, step_->rotation(spec.rope)), rows = rows_of(q)](
                    const Buffers& b) { runtime->attend(call, b.input(0), b.input(1), b.input(2), rows, b.output(0)); });
   }
 
@@ -183,6 +182,20 @@ class CpuOps final : public Ops {
                });
   }
 
+  array decoder_layers(const array& x, std::span<const DecoderLayer> layers, KvStore& kv,
+                       const Step& step) const override {
+    check(rows_of(x) == step_->rows(), "attention runs over the step's rows");
+    check(!layers.empty(), "a decoder has layers");
+    std::vector<AttentionCall> calls;
+    for (const auto& layer : layers) {
+      const AttentionSpec& spec = layer.self_attn.attention;
+      calls.push_back(call_of(spec, {kv, static_cast<int>(calls.size()), step}, step_->rotation(spec.rope)));
+    }
+    return one("decoder_layers", {x}, rows_of(x), width_of(x),
+               [runtime = runtime_, layers, calls = std::move(calls), runs = step_->runs(rows_of(x))](
+                   const Buffers& b) { runtime->decoder_layers(layers, calls, runs, b.input(0), b.output(0)); });
+  }
+
   array logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const override {
     check_rows(x, step.logit_rows);
     const auto rows = static_cast<int>(step.logit_rows.size());
@@ -199,6 +212,8 @@ class CpuOps final : public Ops {
           if (cap > 0.0F) runtime->soft_cap(b.output(0), cap, count, b.output(0));
         });
   }
+
+  void evaluate(const array& x) const override { kernels::evaluate(x); }
 
   void begin_step(const Step& step) override {
     errors_ = std::make_shared<kernels::ErrorSlot>();

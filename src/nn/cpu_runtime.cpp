@@ -164,4 +164,14 @@ void CpuRuntime::mlp_block(const MlpBlock& block, std::span<const RoleRun> runs,
   add_residual(x, block.output_norm, rows, norm.width(), out);
 }
 
+void CpuRuntime::decoder_layers(std::span<const DecoderLayer> layers, std::span<const AttentionCall> calls,
+                                std::span<const RoleRun> runs, const float* x, float* out) {
+  const int width = cpu(layers.front().self_attn.input_norm).width();
+  float* h = blocks_[4].floats(static_cast<size_t>(rows_of(runs)) * static_cast<size_t>(width));
+  for (size_t i = 0; i < layers.size(); ++i) {
+    attention_block(layers[i].self_attn, calls[i], runs, i == 0 ? x : out, h);
+    mlp_block(layers[i].mlp, runs, h, out);
+  }
+}
+
 }  // namespace mlxserving::nn

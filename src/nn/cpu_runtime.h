@@ -1,4 +1,5 @@
-// What the CPU ops compute, on plain rows of floats: called from primitives, on the stream's thread, one at a time.
+// What the CPU ops compute, on plain rows of floats: called from primitives, on the thread that evaluates, one at a
+// time.
 #pragma once
 
 #include <map>
@@ -47,9 +48,8 @@ class StepRows {
   std::map<const RopeTable*, std::shared_ptr<const Rotation>> rotations_;
 };
 
-// An attention over one layer of the cache, with all it needs copied or kept alive.
+// An attention over one layer of the cache; its norms and the cache are borrowed until it has run.
 struct AttentionCall {
-  AttentionSpec spec;
   kernels::AttentionShape shape;
   kernels::KvPool pool;
   std::vector<kernels::AttentionSegment> segments;
@@ -79,6 +79,9 @@ class CpuRuntime {
   void attention_block(const AttentionBlock& block, const AttentionCall& call, std::span<const RoleRun> runs,
                        const float* x, float* out);
   void mlp_block(const MlpBlock& block, std::span<const RoleRun> runs, const float* x, float* out);
+  // `calls`: one a layer.
+  void decoder_layers(std::span<const DecoderLayer> layers, std::span<const AttentionCall> calls,
+                      std::span<const RoleRun> runs, const float* x, float* out);
 
  private:
   template <typename Work>
@@ -88,7 +91,7 @@ class CpuRuntime {
   const kernels::Kernels& kernels_;
   kernels::ThreadPool pool_;
   kernels::Workspace workspace_;
-  kernels::AlignedBuffer blocks_[4];  // what the composites keep between their parts
+  kernels::AlignedBuffer blocks_[5];  // what the composites keep between their parts
 };
 
 }  // namespace mlxserving::nn

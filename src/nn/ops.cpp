@@ -1,5 +1,7 @@
-// The composite ops, in terms of the basic ones.
+// The composite ops, in terms of the basic ones, and what is the same for all that MLX evaluates.
 #include "nn/ops.h"
+
+#include <mlx/transforms.h>
 
 namespace mlxserving::nn {
 
@@ -17,6 +19,16 @@ array Ops::mlp_block(const array& x, const MlpBlock& block) const {
   return add(x, block.output_norm ? rms_norm(y, block.output_norm) : y);
 }
 
+array Ops::decoder_layers(const array& x, std::span<const DecoderLayer> layers, KvStore& kv, const Step& step) const {
+  array h = x;
+  int index = 0;
+  for (const DecoderLayer& layer : layers) {
+    h = attention_block(h, layer.self_attn, {kv, index++, step});
+    h = mlp_block(h, layer.mlp);
+  }
+  return h;
+}
+
 array Ops::logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const {
   const array y = linear(rms_norm(select_rows(x, step.logit_rows), norm), head);
   return cap > 0.0F ? soft_cap(y, cap) : y;
@@ -25,5 +37,6 @@ array Ops::logits(const array& x, const Norm& norm, const Linear& head, float ca
 void Ops::for_each(int count, const std::function<void(int index, int thread)>& task) {
   for (int i = 0; i < count; ++i) task(i, 0);
 }
+void Ops::evaluate(const array& x) const { mlx::core::eval(x); }
 
 }  // namespace mlxserving::nn

@@ -98,6 +98,10 @@ struct MlpBlock {
   Norm output_norm;
   Activation activation = Activation::silu;
 };
+struct DecoderLayer {
+  AttentionBlock self_attn;
+  MlpBlock mlp;
+};
 
 class Ops {
  public:
@@ -137,8 +141,14 @@ class Ops {
   virtual array attention_block(const array& x, const AttentionBlock& block, const KvView& kv) const;
   // x + output_norm(down_proj(activation(gate_proj(n)) * up_proj(n))) with n = input_norm(x).
   virtual array mlp_block(const array& x, const MlpBlock& block) const;
+  // Both blocks of every layer in turn; layer i has layer i of the cache. `layers` outlive the evaluation, as the step.
+  virtual array decoder_layers(const array& x, std::span<const DecoderLayer> layers, KvStore& kv,
+                               const Step& step) const;
   // The rows of `step.logit_rows`, normalised, through the head: [logit rows, vocabulary]. cap 0: none.
   virtual array logits(const array& x, const Norm& norm, const Linear& head, float cap, const Step& step) const;
+
+  // Returns when x has its values. Engine thread.
+  virtual void evaluate(const array& x) const;
 
   // Opens a new error slot for the ops built after it, and tells the roles of the step's rows: an x with as many rows
   // as the step has is taken as the step's rows, any other (selected) rows count as decode rows. Errors of kernels

@@ -12,6 +12,9 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace mlxserving::kernels {
 namespace {
@@ -110,6 +113,49 @@ TEST(MlxPrimitive, strided_input_is_refused_before_anything_runs) {
   mx::array next = chain(3, errors);
   mx::eval(next);
   EXPECT_EQ(next.data<float>()[0], 3.0F);
+}
+
+TEST(MlxPrimitive, evaluate_runs_bodies_on_the_calling_thread_each_once) {
+  const auto errors = std::make_shared<ErrorSlot>();
+  std::vector<std::thread::id> ran;
+  const auto node = [&](std::vector<mx::array> inputs) {
+    return make_primitive({"node",
+                           {{1}},
+                           {mx::float32},
+                           [&ran](const Buffers& b) {
+                             ran.push_back(std::this_thread::get_id());
+                             b.output(0)[0] = 1;
+                             for (size_t i = 0; i < b.inputs.size(); ++i) b.output(0)[0] += b.input(i)[0];
+                           }},
+                          std::move(inputs), errors, mx::default_stream(mx::Device::cpu))[0];
+  };
+  const mx::array x = node({});
+  const mx::array y = node({x, node({x})});  // x has two readers
+  evaluate(y);
+  EXPECT_EQ(y.data<float>()[0], 4.0F);
+  EXPECT_EQ(ran, std::vector<std::thread::id>(3, std::this_thread::get_id()));
+  EXPECT_FALSE(y.has_primitive());
+  EXPECT_TRUE(x.is_available());
+}
+
+TEST(MlxPrimitive, evaluate_lets_mlx_run_what_is_not_ours) {
+  const auto errors = std::make_shared<ErrorSlot>();
+  const mx::array sum = mx::add(chain(3, errors), mx::array(1.0F), mx::Device::cpu);
+  const mx::array y = plus_one(sum, errors);
+  evaluate(y);
+  EXPECT_EQ(y.data<float>()[255], 5.0F);
+  evaluate(y);
+  EXPECT_EQ(y.data<float>()[0], 5.0F);
+}
+
+TEST(MlxPrimitive, evaluate_leaves_faults_in_the_slot_too) {
+  const auto errors = std::make_shared<ErrorSlot>();
+  const mx::array y = chain(10, errors, 3, Fault::throws);
+  evaluate(y);
+  EXPECT_EQ(y.data<float>()[0], 0.0F);
+  EXPECT_EQ(errors->take()->message, "plus_one: planted");
+  const mx::array x = mx::transpose(mx::zeros({4, 8}, mx::float32, mx::Device::cpu), mx::Device::cpu);
+  EXPECT_THROW(evaluate(plus_one(x, errors)), std::invalid_argument);
 }
 
 TEST(MlxPrimitive, five_thousand_failing_steps_leak_nothing_and_the_next_is_right) {

@@ -34,7 +34,7 @@ inline std::map<std::string, int> cpu_primitives(std::vector<mlx::core::array> o
 inline const std::set<std::string>& cpu_ops_primitives() {
   static const std::set<std::string> names = {"embed",     "linears",         "rms_norm",    "add",
                                               "gated",     "soft_cap",        "select_rows", "logits",
-                                              "attention", "attention_block", "mlp_block"};
+                                              "attention", "attention_block", "mlp_block",   "decoder_layers"};
   return names;
 }
 
