@@ -1,8 +1,11 @@
-// The threads that kernels run on. Work is a number of equal tasks; whoever is awake claims the next one, so a thread
-// that the system keeps off its core delays nobody but the task it holds.
+// The threads that kernels run on. Work is a number of equal tasks. Each thread has a share of neighbouring ones, so
+// that it reads weights as one stream and claims without waiting for another core's cache; whoever is done with its own
+// takes from the ends of the others', so a thread that the system keeps off its core delays nobody but the task it
+// holds.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <thread>
@@ -71,14 +74,18 @@ class ThreadPool {
   using Call = void (*)(const void* task, int index, int thread);
 
   void run_erased(int count, Call call, const void* task);
-  void work(int thread);
-  void work_until_empty(uint64_t seen, int thread);
-  uint64_t wait_for_run(uint64_t seen);
+  void work(size_t thread);
+  void work_until_empty(uint32_t generation, size_t thread);
+  uint32_t wait_for_run(uint32_t seen);
   void wake_sleepers();
 
-  // [generation : 32][next : 16][count : 16] of the current run. Claiming is one compare-and-swap: it fails for who
-  // looks at an older run, so whoever claimed may read call_ and task_.
-  alignas(64) std::atomic<uint64_t> run_{0};
+  // [generation : 32][next : 16][end : 16]: the tasks left to a thread. Claiming is one compare-and-swap: it fails for
+  // who looks at an older run, so whoever claimed may read call_ and task_.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> left{0};
+  };
+  std::vector<Share> shares_;                        // [thread]
+  alignas(64) std::atomic<uint32_t> generation_{0};  // of the current run
   Call call_ = nullptr;
   const void* task_ = nullptr;
   alignas(64) std::atomic<uint32_t> done_{0};

@@ -49,6 +49,20 @@ TEST(ThreadPool, wakes_threads_that_fell_asleep) {
   }
 }
 
+TEST(ThreadPool, a_late_thread_delays_only_the_task_it_holds) {
+  ThreadPool pool(2);
+  std::atomic<bool> is_held = false;
+  std::atomic<int> finished = 0;
+  pool.run(64, [&](int, int thread) {
+    if (thread == 1 && !is_held.exchange(true)) {
+      while (finished.load() < 63) std::this_thread::yield();
+    }
+    while (!is_held.load()) std::this_thread::yield();
+    ++finished;
+  });
+  EXPECT_EQ(finished.load(), 64);
+}
+
 TEST(ThreadPool, more_threads_than_cores_only_cost_time) {
   ThreadPool pool(16);
   std::atomic<int64_t> sum = 0;
