@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <random>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/engine_flags.h"
@@ -13,6 +15,7 @@
 #include "core/json.h"
 #include "core/result.h"
 #include "kernels/machine_limits.h"
+#include "models/survey.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -43,32 +46,47 @@ struct Limits {
   kernels::MultiplyPeak multiply;  // of the unit that the model's prefill runs on; 0: not measured on this machine
 };
 
-// Activations of 15 bits take two instructions of 8.
-Limits measure_limits(const ModelInfo& info, Numerics numerics) {
-  Limits limits{.read = kernels::read_bandwidth(info.threads), .multiply = {}};
-  std::string wanted = "f32 fma";
-  if (numerics != Numerics::f32 && info.kernels == "avx512") wanted = "int8 vpdpbusd";
-  if (numerics != Numerics::f32 && info.kernels == "amx") wanted = "bf16 amx";
-  for (const auto& peak : kernels::multiply_peaks(info.threads)) {
-    if (peak.unit == wanted) limits.multiply = peak;
+// The unit that multiplies most of the layers' weights with prompts; the embedding and the head see one row of them.
+Result<std::string> multiply_unit(const std::string& model_dir, Numerics numerics) {
+  if (numerics == Numerics::f32) return std::string("f32 fma");
+  MLXS_TRY(const models::ModelSurvey survey, models::survey_model(model_dir));
+  std::map<std::string, int64_t> weights;  // by kernel
+  for (const auto& matrix : survey.matrices) {
+    if (matrix.name.find(".layers.") != std::string::npos) weights[matrix.prefill] += matrix.rows * matrix.columns;
   }
-  if (wanted == "int8 vpdpbusd" && numerics == Numerics::standard) {
+  const auto most = std::ranges::max_element(weights, {}, [](const auto& entry) { return entry.second; });
+  const auto runs_on = [&](const char* unit) {
+    return most != weights.end() && most->first.find(unit) != std::string::npos;
+  };
+  if (runs_on("amx")) return std::string("bf16 amx");
+  if (runs_on("bf16")) return std::string("bf16 vdpbf16ps");
+  return std::string(runs_on("vnni") ? "int8 vpdpbusd" : "f32 fma");
+}
+
+// Activations of 15 bits take two instructions of 8.
+Limits measure_limits(const std::string& unit, Numerics numerics, int threads) {
+  Limits limits{.read = kernels::read_bandwidth(threads), .multiply = {}};
+  for (const auto& peak : kernels::multiply_peaks(threads)) {
+    if (peak.unit == unit) limits.multiply = peak;
+  }
+  if (unit == "int8 vpdpbusd" && numerics == Numerics::standard) {
     limits.multiply = {"15-bit vpdpbusd", limits.multiply.operations_per_second / 2};
   }
   return limits;
 }
 
-// Random tokens of the vocabulary's middle, where ordinary words live; the same for every run.
-std::vector<int32_t> random_prompt(int32_t length, int32_t vocabulary_size) {
-  std::mt19937 random(42);
+// Random tokens of the vocabulary's middle, where ordinary words live; another prompt for every `seed`, so that none
+// finds its beginning in the prefix cache.
+std::vector<int32_t> random_prompt(int32_t length, int32_t vocabulary_size, uint32_t seed) {
+  std::mt19937 random(seed);
   std::uniform_int_distribution<int32_t> token(vocabulary_size / 8, vocabulary_size / 2);
   std::vector<int32_t> ids(static_cast<size_t>(length));
   std::generate(ids.begin(), ids.end(), [&] { return token(random); });
   return ids;
 }
 
-Result<Finished> run_once(Engine& engine, int32_t prompt_tokens, int32_t new_tokens, Interrupt& interrupt) {
-  GenerateRequest request{.prompt = TokenPrompt{random_prompt(prompt_tokens, engine.info().vocabulary_size)}};
+Result<Finished> run_once(Engine& engine, std::vector<int32_t> prompt, int32_t new_tokens, Interrupt& interrupt) {
+  GenerateRequest request{.prompt = TokenPrompt{std::move(prompt)}};
   request.sampling.temperature = 0;
   request.sampling.max_tokens = new_tokens;
   request.sampling.ignore_eos = true;
@@ -88,7 +106,9 @@ Result<Row> measure(Engine& engine, int32_t prompt_tokens, const Options& option
   const ModelInfo& info = engine.info();
   Row row{.prompt_tokens = prompt_tokens};
   for (int i = 0; i < options.repeat; ++i) {
-    MLXS_TRY(const Finished run, run_once(engine, prompt_tokens, options.new_tokens, interrupt));
+    const auto seed = static_cast<uint32_t>(prompt_tokens * options.repeat + i);
+    auto prompt = random_prompt(prompt_tokens, info.vocabulary_size, seed);
+    MLXS_TRY(const Finished run, run_once(engine, std::move(prompt), options.new_tokens, interrupt));
     const double first_ms = run.timings.first_token_ms;
     row.first_token_ms = i == 0 ? first_ms : std::min(row.first_token_ms, first_ms);
     row.prefill_tokens_per_second =
@@ -160,7 +180,8 @@ Result<int> run_bench(const Options& options) {
   MLXS_TRY(const auto engine, options.engine.load(options.json));
   const double load_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   MLXS_TRY(const Numerics numerics, options.engine.numerics());
-  const Limits limits = measure_limits(engine->info(), numerics);
+  MLXS_TRY(const std::string unit, multiply_unit(options.engine.model_dir(), numerics));
+  const Limits limits = measure_limits(unit, numerics, engine->info().threads);
   std::vector<Row> rows;
   for (const int32_t prompt_tokens : options.prompt_tokens) {
     MLXS_TRY(rows.emplace_back(), measure(*engine, prompt_tokens, options, interrupt));

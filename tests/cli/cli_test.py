@@ -14,7 +14,7 @@ BINARY = sys.argv[1]
 HELLO = sys.argv[2]  # examples/hello.cpp
 MODEL = sys.argv[3] if len(sys.argv) > 3 and pathlib.Path(sys.argv[3]).is_dir() else None
 COMMANDS = ["serve", "run", "generate", "tokenize", "template", "convert", "quantize", "inspect", "logits", "bench",
-            "doctor"]
+            "doctor", "perplexity"]
 
 
 def run(*arguments, **options):
@@ -217,6 +217,22 @@ class Answers(unittest.TestCase):
         report = json.loads(result.stdout)
         self.assertEqual([row["prompt_tokens"] for row in report["results"]], [8, 16])
         self.assertTrue(all(row["decode_tokens_per_second"] > 0 for row in report["results"]))
+        self.assertTrue(all(0 < row["read_bandwidth_share"] for row in report["results"]))
+
+    def test_perplexity_knows_words_from_noise(self):
+        def perplexity(text):
+            report = json.loads(run("perplexity", MODEL, "--json", input=text).stdout)
+            self.assertEqual(report["bytes"], len(text))
+            return report["perplexity"]
+
+        words = "The sun rises in the east and sets in the west."
+        self.assertLess(1, perplexity(words))
+        self.assertLess(10 * perplexity(words), perplexity("".join(reversed(words))))
+
+    def test_perplexity_of_nothing_is_an_error(self):
+        result = run("perplexity", MODEL, input="")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("the text must have at least 2 tokens, got 0", result.stderr)
 
 
 unittest.main(argv=[sys.argv[0]], verbosity=2)
