@@ -127,6 +127,7 @@ struct Context {
         .position_begin = piece.segment->position_begin + piece.row_begin - piece.segment->row_begin,
         .key_begin = piece.key_begin,
         .key_end = piece.key_end,
+        .context_end = piece.segment->position_begin + piece.segment->row_count,
         .window = shape.window,
         .soft_cap = shape.soft_cap};
     kernels.attend(task, out, scratch);

@@ -25,8 +25,12 @@ V::F load_part_kv(const uint8_t* p, int n) {
     return V::load_part_as<float_of(kType)>(p, n);
 }
 
+// Memory answers so late that a page is asked for while the second before it is computed.
+constexpr int64_t kTokensAhead = 2 * kPageTokens;
+
+// Into the second-level cache, which keeps more requests under way than the first.
 inline void prefetch_bytes(const uint8_t* p, int count) {
-  for (int i = 0; i < count; i += 64) __builtin_prefetch(p + i);
+  for (int i = 0; i < count; i += 64) __builtin_prefetch(p + i, 0, 2);
 }
 
 // scores[q][kPageTokens] = q · K for kQueries queries, K as [head_dim][kPageTokens]. Meanwhile the keys at `next`,
@@ -185,7 +189,7 @@ void attend_typed(const AttentionTask& task, AttentionPiece piece, float* scratc
   float* factors = scratch + int64_t{queries} * kPageTokens;
   for (int64_t first = task.key_begin; first < task.key_end; first += kPageTokens) {
     const uint8_t* keys = head_at(task, first);
-    const uint8_t* next = first + kPageTokens < task.key_end ? head_at(task, first + kPageTokens) : keys;
+    const uint8_t* next = first + kTokensAhead < task.context_end ? head_at(task, first + kTokensAhead) : keys;
     score_page<kType, V::kQueryBlock>(task, keys, next, 0, queries, scratch);
     const int64_t tokens = task.key_end - first < kPageTokens ? task.key_end - first : kPageTokens;
     for (int i = 0; i < queries; ++i) {

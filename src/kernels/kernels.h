@@ -120,6 +120,7 @@ struct AttentionTask {
   int64_t position_begin;
   int64_t key_begin;
   int64_t key_end;
+  int64_t context_end;  // there are keys up to here: those from key_end on are another task's, most likely our next
   int64_t window;
   float soft_cap;  // 0: none
 };
