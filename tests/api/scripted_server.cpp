@@ -14,6 +14,11 @@
 
 int main(int argc, char** argv) {
   using namespace mlxserving;
+  sigset_t signals;  // before any thread is made, so that all leave them to the watcher
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
   CLI::App app{"A server over a scripted model"};
   test::ScriptedOptions scripted;
   net::HttpServerOptions server_options;
@@ -36,11 +41,6 @@ int main(int argc, char** argv) {
     app.add_option(flag, server_options.limits.*limit.member);
   }
   CLI11_PARSE(app, argc, argv);
-
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   test::ScriptedHost host(scripted);
   api::ModelShelf shelf(host, {{"scripted", "here"}, {"spare", "here"}, {"broken", "broken"}}, {});
