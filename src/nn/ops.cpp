@@ -37,6 +37,7 @@ array Ops::logits(const array& x, const Norm& norm, const Linear& head, float ca
 void Ops::for_each(int count, const std::function<void(int index, int thread)>& task) {
   for (int i = 0; i < count; ++i) task(i, 0);
 }
+
 void Ops::evaluate(const array& x) const { mlx::core::eval(x); }
 
 }  // namespace mlxserving::nn
