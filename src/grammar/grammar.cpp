@@ -147,8 +147,25 @@ void Matcher::fill_mask(std::span<uint64_t> mask) {
 void Matcher::verify_recalling(std::span<uint64_t> mask) const {
   for (const TokenId token : grammar_->recalling_tokens()) {
     const uint64_t bit = uint64_t{1} << (token & 63);
-    if ((mask[token >> 6] & bit) != 0 && after_bytes(vocabulary().bytes(token)).empty()) mask[token >> 6] &= ~bit;
+    if ((mask[token >> 6] & bit) == 0 || !recalls(vocabulary().bytes(token))) continue;
+    if (after_bytes(vocabulary().bytes(token)).empty()) mask[token >> 6] &= ~bit;
   }
+}
+
+// Whether the bytes complete a terminal where something is remembered that they may meet.
+bool Matcher::recalls(std::string_view bytes) const {
+  Machine& machine = grammar_->machine();
+  Lexicon& lexicon = machine.lexicon();
+  return std::ranges::any_of(last_->configs, [&](const Config& config) {
+    if (config.lex == kEnd || (config.capture == 0 && !machine.recalls_at_once())) return false;
+    LexId lex = config.lex;
+    for (const char c : bytes) {
+      if (lexicon.is_complete(lex)) break;
+      lex = lexicon.step(lex, static_cast<uint8_t>(c));
+      if (lex == kDead) return false;
+    }
+    return lexicon.is_complete(lex) && machine.recalls_at(config, bytes);
+  });
 }
 
 bool Matcher::is_complete() const {

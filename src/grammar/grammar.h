@@ -82,6 +82,7 @@ class Matcher {
 
   Configs after_bytes(std::string_view bytes) const;
   void verify_recalling(std::span<uint64_t> mask) const;
+  bool recalls(std::string_view bytes) const;
   Configs advance(const Configs& from, uint8_t byte) const;
   void close(Configs& configs) const;
   void push(Configs configs, bool ended);

@@ -35,6 +35,7 @@ class JsonMachine final : public Machine {
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_ || plans_->is_exhausted(); }
   bool recalls(std::string_view token) const override { return token.find_first_of("\"]},") != std::string_view::npos; }
+  bool recalls_at(const Config& at, std::string_view token) override;
   double fullness() const override {
     return std::max(Machine::fullness(), static_cast<double>(frames_.size()) / static_cast<double>(limits_.frames_max));
   }
@@ -140,6 +141,7 @@ class JsonMachine final : public Machine {
   bool remembers_keys(const Frame& frame);
   bool may_repeat_items(Frame at);
   bool remembers_items(const Frame& frame);
+  bool may_close_after_item(const Frame& frame);
   void enter(FrameId id, CaptureId capture, std::vector<Config>& out);
   void leave_value(const Config& at, uint32_t tag, std::vector<Config>& out);
   void leave_key(const Config& at, uint32_t tag, std::vector<Config>& out);

@@ -49,6 +49,29 @@ bool JsonMachine::remembers_keys(const Frame& at) {
 
 bool JsonMachine::remembers_items(const Frame& at) { return at.mode != Mode::root_value && plan_of(at).has_unique; }
 
+// A key that came is forbidden by its letters alone, so it takes the token two keys to do what a mask does not know; a
+// value can only be found to repeat where its item ends.
+bool JsonMachine::recalls_at(const Config& at, std::string_view token) {
+  if (std::ranges::count(token, '"') >= 3) return true;
+  const auto closers = static_cast<size_t>(std::ranges::count_if(token, [](char c) { return c == ']' || c == '}'; }));
+  FrameId id = at.context;
+  for (size_t depth = 0; depth <= closers && frame(id).mode != Mode::root_value; ++depth, id = frame(id).parent) {
+    if (!remembers_items(frame(id))) continue;
+    const bool is_inside = closers > 0 || token.find(',') != std::string_view::npos;
+    if (is_inside || !may_close_after_item(frame(id)) || may_repeat_items(frame(id))) return true;
+  }
+  return false;
+}
+
+// Whether one item more is enough for every schema of the array.
+bool JsonMachine::may_close_after_item(const Frame& at) {
+  const Plan& plan = plan_of(at);
+  for (TrackIndex t = 0; t < plan.tracks.size(); ++t) {
+    if (at.count + 1 < schema_of(plan, t).min_items) return false;
+  }
+  return plan.contains.empty();
+}
+
 void JsonMachine::enter(FrameId id, CaptureId capture, std::vector<Config>& out) {
   const Mode mode = frame(id).mode;
   const bool is_first = mode == Mode::object_first || mode == Mode::array_first;

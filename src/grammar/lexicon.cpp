@@ -73,34 +73,16 @@ const std::array<LexId, 256>& Lexicon::row(LexId state) {
 
 void Lexicon::fill_row(LexId id) {
   const std::vector<TaggedRegex> from(parts(id).begin(), parts(id).end());
-  // What each byte leads to; bytes that begin no interval share the target of the one before.
-  std::array<bool, 257> starts{};
-  starts[0] = true;
-  std::vector<std::vector<Move>> moves;
-  moves.reserve(from.size());
-  for (const TaggedRegex& part : from) {
-    const auto part_moves = pool_.moves(part.regex);
-    moves.emplace_back(part_moves.begin(), part_moves.end());
-    for (const Move& move : part_moves) starts[move.lo] = starts[move.hi + 1] = true;
-  }
-  std::array<std::vector<TaggedRegex>, 256> targets;
-  for (size_t i = 0; i < from.size(); ++i) {
-    for (const Move& move : moves[i]) {
-      for (unsigned byte = move.lo; byte <= move.hi; ++byte) {
-        if (starts[byte]) targets[byte].push_back({from[i].tag, move.to});
-      }
-    }
-  }
+  std::vector<std::span<const Move>> lists;
+  for (const TaggedRegex& part : from) lists.push_back(pool_.moves(part.regex));
   const auto row_id = static_cast<uint32_t>(rows_.size());
-  rows_.emplace_back();
+  auto& row = rows_.emplace_back();
   states_[id].row = row_id;
-  LexId current = kDead;
-  std::array<LexId, 256> row{};
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    if (starts[byte]) current = targets[byte].empty() ? kDead : state(std::move(targets[byte]));
-    row[byte] = current;
-  }
-  rows_[row_id] = row;
+  sweep(lists, [&](uint8_t lo, uint8_t hi, std::span<const MoveTarget> targets) {
+    std::vector<TaggedRegex> to;
+    for (const MoveTarget& target : targets) to.push_back({from[target.list].tag, target.to});
+    std::fill(row.begin() + lo, row.begin() + hi + 1, to.empty() ? kDead : state(std::move(to)));
+  });
 }
 
 uint64_t Lexicon::content_hash(LexId id) const {

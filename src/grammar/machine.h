@@ -85,6 +85,8 @@ class Machine {
   // verified where something is remembered, or everywhere where a token can both write and recall it.
   virtual bool recalls(std::string_view) const { return false; }
   virtual bool recalls_at_once() const { return false; }
+  // Whether it may do so there: a closer look, for tokens of which recalls() says yes.
+  virtual bool recalls_at(const Config&, std::string_view) { return true; }
   // How much of the tightest limit is used, in [0, 1].
   virtual double fullness() const { return workspace_->fullness(); }
 

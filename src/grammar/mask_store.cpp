@@ -8,6 +8,11 @@ namespace {
 
 constexpr uint32_t kRoots = 0;  // the node set of all tokens
 
+constexpr uint8_t kUnknown = 0xFF;
+constexpr size_t kFreePlacesMax = 128;  // looked at to tell what can follow one state
+constexpr size_t kFreeStatesMax = 64;   // made for that: where there are more, the states are what costs
+constexpr int kFreeFuel = 800;          // of one walk over the vocabulary, in such places
+
 uint64_t pair_key(uint32_t a, uint32_t b) { return (uint64_t{a} << 32) | b; }
 
 void set_bit(std::span<uint64_t> mask, TokenId token) { mask[token >> 6] |= uint64_t{1} << (token & 63); }
@@ -93,6 +98,54 @@ const MaskStore::Walk& MaskStore::walk(NodeSetId nodes, LexId lex) {
   return *(walks_[key] = std::move(result));
 }
 
+// At least so many bytes of text of the kind can follow; less than can where the fuel of the walk is used up.
+uint8_t MaskStore::free_bytes(LexId lex, size_t kind) {
+  if (lex >= free_bytes_.size())
+    free_bytes_.resize(machine_.lexicon().states() + 64, {kUnknown, kUnknown, kUnknown, kUnknown});
+  if (free_bytes_[lex][kind] != kUnknown) return free_bytes_[lex][kind];
+  if (free_fuel_ <= 0) return 0;
+  const uint8_t found = find_free_bytes(lex, static_cast<TextKind>(kind));
+  if (lex >= free_bytes_.size())
+    free_bytes_.resize(machine_.lexicon().states() + 64, {kUnknown, kUnknown, kUnknown, kUnknown});
+  return free_bytes_[lex][kind] = found;
+}
+
+// Breadth first over the states that text of the kind leads to, up to the first that is an end.
+uint8_t MaskStore::find_free_bytes(LexId start, TextKind kind) {
+  struct Place {
+    LexId lex;
+    InsideCharacter inside;
+    bool operator==(const Place&) const = default;
+  };
+  Lexicon& lexicon = machine_.lexicon();
+  const auto is_end = [&](LexId lex) { return lex == kDead || lexicon.is_complete(lex) || !lexicon.goes_on(lex); };
+  std::vector<Place> seen{{start, 0}};
+  size_t begin = 0;
+  const size_t states = lexicon.states();
+  for (uint8_t bytes = 0; bytes < Vocabulary::kShortBytes; ++bytes) {
+    const size_t end = seen.size();
+    if (begin == end) break;  // nothing new: no text is too long
+    for (; begin < end; ++begin) {
+      if (seen.size() > kFreePlacesMax || lexicon.states() > states + kFreeStatesMax) {
+        free_fuel_ = 0;  // this walk asks no more
+        return bytes;
+      }
+      const Place from = seen[begin];
+      const auto& row = lexicon.row(from.lex);
+      --free_fuel_;
+      Place last{kDead, kNotText};
+      for (unsigned byte = 0; byte < 256; ++byte) {
+        const Place to{row[byte], step(kind, from.inside, static_cast<uint8_t>(byte))};
+        if (to.inside == kNotText || to == last) continue;
+        if (is_end(to.lex)) return bytes;
+        last = to;
+        if (std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
+      }
+    }
+  }
+  return Vocabulary::kShortBytes;
+}
+
 // Calls accept(from, to) for ranges of trie tokens that stay inside the language, complete(lex, node) where it is
 // complete at a node.
 template <typename Accept, typename Complete>
@@ -119,6 +172,11 @@ void MaskStore::traverse(uint32_t root, LexId lex, const Accept& accept, const C
       at = node.end;
       continue;
     }
+    if (node.height > 0 && node.kind_below < kTextKinds && free_bytes(next, node.kind_below) >= node.height) {
+      accept(node.tokens_from, nodes[node.end].tokens_from);
+      at = node.end;
+      continue;
+    }
     accept(node.tokens_from, nodes[at + 1].tokens_from);
     if (depth >= states.size()) {
       states.resize(depth + 8, kDead);
@@ -135,78 +193,30 @@ void MaskStore::traverse(uint32_t root, LexId lex, const Accept& accept, const C
 SharedMask MaskStore::walk_all(LexId lex) {
   SharedMask mask{.tokens = TokenBits(vocabulary_->mask_words()), .complete = {}};
   const auto trie_tokens = vocabulary_->trie_tokens();
-  traverse(
-      vocabulary_->short_root(), lex,
-      [&](uint32_t from, uint32_t to) {
-        for (uint32_t i = from; i < to; ++i) set_bit(mask.tokens, trie_tokens[i]);
-      },
-      [&](LexId, uint32_t node) { mask.complete.push_back(node); });
-  return mask;
-}
-
-// As walk_all, where the mask of `other` is known: below a node at which both stand in one state nothing differs, nor
-// does it where the subtree is too low to tell their states apart (`by_height`).
-SharedMask MaskStore::walk_beside(LexId lex, LexId other, const SharedMask& other_mask, bool by_height) {
-  struct Pair {
-    LexId mine, theirs;
+  const auto walk_from = [&](uint32_t root) {
+    traverse(
+        root, lex,
+        [&](uint32_t from, uint32_t to) {
+          for (uint32_t i = from; i < to; ++i) set_bit(mask.tokens, trie_tokens[i]);
+        },
+        [&](LexId, uint32_t node) { mask.complete.push_back(node); });
   };
-  Lexicon& lexicon = machine_.lexicon();
-  const auto nodes = vocabulary_->nodes();
-  const auto trie_tokens = vocabulary_->trie_tokens();
-  SharedMask mask{.tokens = other_mask.tokens, .complete = {}};
-  const auto clear = [&](uint32_t from, uint32_t to) {
-    for (uint32_t i = from; i < to; ++i) mask.tokens[trie_tokens[i] >> 6] &= ~(uint64_t{1} << (trie_tokens[i] & 63));
-  };
-  std::array<Pair, Vocabulary::kShortBytes + 1> path{};
-  path[0] = {lex, other};
-  size_t theirs_from = 0;  // of other_mask.complete
-  const auto copy_complete = [&](uint32_t from, uint32_t to, bool keep) {
-    for (; theirs_from < other_mask.complete.size() && other_mask.complete[theirs_from] < to; ++theirs_from) {
-      if (keep && other_mask.complete[theirs_from] >= from) mask.complete.push_back(other_mask.complete[theirs_from]);
-    }
-  };
-  const uint32_t root = vocabulary_->short_root();
-  const uint32_t end = nodes[root].end;
-  for (uint32_t at = root + 1; at < end;) {
-    const TrieNode& node = nodes[at];
-    const Pair above = path[node.depth - 1U];
-    const LexId mine = lexicon.row(above.mine)[node.byte];
-    const LexId theirs = above.theirs == kDead ? kDead : lexicon.row(above.theirs)[node.byte];
-    const bool is_same =
-        mine == theirs || (by_height && mine != kDead && theirs != kDead &&
-                           lexicon.saturated(mine, node.height) == lexicon.saturated(theirs, node.height));
-    if (is_same) {
-      copy_complete(at, node.end, true);
-      at = node.end;
-      continue;
-    }
-    copy_complete(at, at + 1, false);
-    if (mine != kDead && lexicon.is_complete(mine)) mask.complete.push_back(at);
-    if (mine == kDead || !lexicon.goes_on(mine)) {
-      clear(node.tokens_from, nodes[node.end].tokens_from);
-      copy_complete(at, node.end, false);
-      at = node.end;
-      continue;
-    }
-    for (uint32_t i = node.tokens_from; i < nodes[at + 1].tokens_from; ++i) set_bit(mask.tokens, trie_tokens[i]);
-    path[node.depth] = {mine, theirs};
-    ++at;
+  free_fuel_ = kFreeFuel;
+  const bool is_free = machine_.lexicon().goes_on(lex) &&
+                       free_bytes(lex, static_cast<size_t>(TextKind::utf8)) >= Vocabulary::kShortBytes;
+  if (is_free) {
+    mask.tokens = vocabulary_->plain_tokens();
+  } else {
+    walk_from(vocabulary_->plain_root());
   }
+  walk_from(vocabulary_->other_root());
   return mask;
 }
 
 std::shared_ptr<const SharedMask> MaskStore::shared_mask(LexId lex) {
-  constexpr uint8_t kProbe = 0x7F;  // a character that few languages single out
-  Lexicon& lexicon = machine_.lexicon();
-  const uint64_t key = lexicon.content_hash(lex);
+  const uint64_t key = machine_.lexicon().content_hash(lex);
   if (auto found = vocabulary_->find_mask(key)) return found;
-  const LexId other = lexicon.goes_on(lex) ? lexicon.step(lex, kProbe) : kDead;
-  const bool is_loop = other != kDead && other != lex && lexicon.step(other, kProbe) == other;
-  const LexId free = is_loop ? kDead : lexicon.saturated(lex, 0);  // without any upper count
-  const bool has_counts = free != kDead && free != lex;
-  auto mask = std::make_shared<const SharedMask>(is_loop      ? walk_beside(lex, other, *shared_mask(other), false)
-                                                 : has_counts ? walk_beside(lex, free, *shared_mask(free), true)
-                                                              : walk_all(lex));
+  auto mask = std::make_shared<const SharedMask>(walk_all(lex));
   vocabulary_->keep_mask(key, mask);
   return mask;
 }

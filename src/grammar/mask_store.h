@@ -3,6 +3,7 @@
 // terminal's end is a small trie that is walked with what the machine says comes next.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -49,10 +50,11 @@ class MaskStore {
   Walk walk_root(LexId lex);
   std::shared_ptr<const SharedMask> shared_mask(LexId lex);
   SharedMask walk_all(LexId lex);
-  SharedMask walk_beside(LexId lex, LexId other, const SharedMask& other_mask, bool by_height);
   Walk walk_nodes(const std::vector<uint32_t>& nodes, LexId lex);
   template <typename Accept, typename Complete>
   void traverse(uint32_t root, LexId lex, const Accept& accept, const Complete& complete);
+  uint8_t free_bytes(LexId lex, size_t kind);
+  uint8_t find_free_bytes(LexId lex, TextKind kind);
   void group_exits(std::vector<std::pair<LexId, uint32_t>>& found, Walk& result);
   NodeSetId node_set(std::vector<uint32_t> nodes);
   const Pieces& pieces(NodeSetId nodes, LexId lex, ContextId context);
@@ -62,6 +64,10 @@ class MaskStore {
   std::shared_ptr<const Vocabulary> vocabulary_;
   Limits limits_;
   size_t bytes_ = 0;
+  // By lexical state and kind of text: so many bytes of it can follow, whatever they are, without an end and without
+  // completing anything; kUnknown where that was not asked.
+  std::vector<std::array<uint8_t, kTextKinds>> free_bytes_;
+  int free_fuel_ = 0;
   std::vector<std::vector<uint32_t>> node_sets_;
   std::unordered_multimap<uint64_t, NodeSetId> node_set_index_;
   std::unordered_map<uint64_t, std::unique_ptr<Walk>> walks_;  // by node set and lexical state

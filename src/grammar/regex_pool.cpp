@@ -30,6 +30,13 @@ void append_move(std::vector<Move>& moves, uint8_t lo, uint8_t hi, RegexId to) {
   }
 }
 
+std::vector<RegexId> ids_of(std::span<const MoveTarget> targets) {
+  std::vector<RegexId> ids;
+  ids.reserve(targets.size());
+  for (const MoveTarget& target : targets) ids.push_back(target.to);
+  return ids;
+}
+
 }  // namespace
 
 RegexPool::RegexPool(const Limits& limits) : limits_(limits), table_(1024, 0) {
@@ -303,6 +310,7 @@ void RegexPool::drop_covered(std::vector<RegexId>& parts) const {
 }
 
 RegexId RegexPool::any_of(std::vector<RegexId> parts) {
+  if (parts.size() == 1) return parts.front();
   flatten(Kind::any_of, parts);
   std::erase(parts, kNothing);
   merge_sets(parts);
@@ -350,6 +358,7 @@ bool RegexPool::keep_literals_only(std::vector<RegexId>& parts, RegexId& result)
 }
 
 RegexId RegexPool::all_of(std::vector<RegexId> parts) {
+  if (parts.size() == 1) return parts.front();
   flatten(Kind::all_of, parts);
   std::erase(parts, kAnything);
   if (parts.empty()) return kAnything;
@@ -406,36 +415,14 @@ RegexId RegexPool::number(const NumberSpec& spec) {
 }
 
 std::vector<Move> RegexPool::merge(std::span<const RegexId> parts, bool is_union) {
-  std::vector<std::vector<Move>> each;
-  std::array<bool, 257> starts{};
-  starts[0] = true;
-  each.reserve(parts.size());
-  for (const RegexId part : parts) {
-    const auto part_moves = moves(part);
-    for (const Move& move : part_moves) starts[move.lo] = starts[move.hi + 1] = true;
-    each.emplace_back(part_moves.begin(), part_moves.end());
-  }
-  std::array<std::vector<RegexId>, 256> targets;  // by the first byte of each interval
-  for (const auto& list : each) {
-    for (const Move& move : list) {
-      for (unsigned byte = move.lo; byte <= move.hi; ++byte) {
-        if (starts[byte]) targets[byte].push_back(move.to);
-      }
-    }
-  }
+  std::vector<std::span<const Move>> lists;
+  lists.reserve(parts.size());
+  for (const RegexId part : parts) lists.push_back(moves(part));
   std::vector<Move> result;
-  for (unsigned lo = 0; lo < 256;) {
-    unsigned end = lo + 1;
-    while (end < 256 && !starts[end]) ++end;
-    RegexId to = kNothing;
-    if (is_union) {
-      to = targets[lo].size() == 1 ? targets[lo].front() : any_of(std::move(targets[lo]));
-    } else if (targets[lo].size() == parts.size()) {
-      to = all_of(std::move(targets[lo]));
-    }
-    append_move(result, static_cast<uint8_t>(lo), static_cast<uint8_t>(end - 1), to);
-    lo = end;
-  }
+  sweep(lists, [&](uint8_t lo, uint8_t hi, std::span<const MoveTarget> targets) {
+    if (targets.empty() || (!is_union && targets.size() < parts.size())) return;
+    append_move(result, lo, hi, is_union ? any_of(ids_of(targets)) : all_of(ids_of(targets)));
+  });
   return result;
 }
 
@@ -459,24 +446,13 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
       break;
     }
     case Kind::concat: {
-      const auto head = moves(node.a);
-      std::vector<Move> first(head.begin(), head.end());
-      for (const Move& move : first) append_move(result, move.lo, move.hi, concat(move.to, node.b));
-      if (nodes_[node.a].nullable) {
-        // The union with the moves of what follows, interval by interval.
-        const auto tail = moves(node.b);
-        const std::vector<Move> second(tail.begin(), tail.end());
-        std::array<RegexId, 256> left{}, right{};
-        for (const Move& move : result) std::fill(left.begin() + move.lo, left.begin() + move.hi + 1, move.to);
-        for (const Move& move : second) std::fill(right.begin() + move.lo, right.begin() + move.hi + 1, move.to);
-        result.clear();
-        for (unsigned lo = 0; lo < 256;) {
-          unsigned end = lo + 1;
-          while (end < 256 && left[end] == left[lo] && right[end] == right[lo]) ++end;
-          append_move(result, static_cast<uint8_t>(lo), static_cast<uint8_t>(end - 1), any_of({left[lo], right[lo]}));
-          lo = end;
-        }
-      }
+      std::vector<Move> first;
+      for (const Move& move : moves(node.a)) append_move(first, move.lo, move.hi, concat(move.to, node.b));
+      if (!nodes_[node.a].nullable) return first;
+      const std::array<std::span<const Move>, 2> lists{first, moves(node.b)};
+      sweep(lists, [&](uint8_t lo, uint8_t hi, std::span<const MoveTarget> targets) {
+        append_move(result, lo, hi, any_of(ids_of(targets)));
+      });
       break;
     }
     case Kind::any_of:
@@ -486,10 +462,8 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
       break;
     }
     case Kind::negate: {
-      const auto inner = moves(node.a);
-      const std::vector<Move> positive(inner.begin(), inner.end());
       unsigned next = 0;
-      for (const Move& move : positive) {
+      for (const Move& move : moves(node.a)) {
         if (next < move.lo)
           append_move(result, static_cast<uint8_t>(next), static_cast<uint8_t>(move.lo - 1), kAnything);
         append_move(result, move.lo, move.hi, negate(move.to));
@@ -499,11 +473,9 @@ std::vector<Move> RegexPool::find_moves(RegexId id) {
       break;
     }
     case Kind::repeat: {
-      const auto inner = moves(node.a);
-      const std::vector<Move> first(inner.begin(), inner.end());
       const RegexId rest =
           repeat(node.a, node.min == 0 ? 0 : node.min - 1, node.max == kUnbounded ? kUnbounded : node.max - 1);
-      for (const Move& move : first) append_move(result, move.lo, move.hi, concat(move.to, rest));
+      for (const Move& move : moves(node.a)) append_move(result, move.lo, move.hi, concat(move.to, rest));
       break;
     }
     case Kind::number: {
@@ -549,10 +521,59 @@ bool RegexPool::matches(RegexId id, std::string_view value) {
 }
 
 bool RegexPool::is_empty(RegexId id) {
+  Node& node = nodes_[id];
+  if (node.emptiness == Emptiness::unknown) {
+    const bool has_some = node.nullable || !node.may_be_empty || has_text(id);
+    node.emptiness = has_some ? Emptiness::inhabited : Emptiness::empty;
+  }
+  return node.emptiness == Emptiness::empty;
+}
+
+bool RegexPool::has_text(RegexId id) {
+  if (nodes_[id].kind == Kind::concat) {
+    for (; nodes_[id].kind == Kind::concat; id = nodes_[id].b) {
+      if (is_empty(nodes_[id].a)) return false;
+    }
+    return !is_empty(id);
+  }
   const Node& node = nodes_[id];
-  if (node.emptiness != Emptiness::unknown) return node.emptiness == Emptiness::empty;
-  if (!node.may_be_empty || node.nullable) return id == kNothing;
-  return !explore(id);
+  switch (node.kind) {
+    case Kind::any_of: {
+      const std::vector<RegexId> parts(children(node).begin(), children(node).end());
+      return std::ranges::any_of(parts, [&](RegexId part) { return !is_empty(part); });
+    }
+    case Kind::repeat: return !is_empty(node.a);
+    case Kind::all_of: return shares_shortest(id) || explore(id);
+    default: return explore(id);
+  }
+}
+
+// Whether a shortest text of one part is in all the others: the usual case, found without states of the intersection.
+bool RegexPool::shares_shortest(RegexId id) {
+  const std::vector<RegexId> parts(children(nodes_[id]).begin(), children(nodes_[id]).end());
+  return std::ranges::any_of(parts, [&](RegexId part) { return !nodes_[part].may_be_empty && follows(part, parts); });
+}
+
+bool RegexPool::follows(RegexId guide, std::vector<RegexId> others) {
+  constexpr int kBytesMax = 64;
+  std::vector<RegexId> next(others.size());
+  const auto can_follow = [&](uint8_t byte) {
+    for (size_t i = 0; i < others.size(); ++i) {
+      next[i] = derive(others[i], byte);
+      if (next[i] == kNothing) return false;
+    }
+    return true;
+  };
+  for (int bytes = 0; bytes < kBytesMax; ++bytes) {
+    if (nodes_[guide].nullable) break;
+    const uint32_t left = nodes_[guide].shortest - 1;
+    const auto found = std::ranges::find_if(
+        moves(guide), [&](const Move& move) { return nodes_[move.to].shortest == left && can_follow(move.lo); });
+    if (found == moves(guide).end()) return false;
+    guide = found->to;
+    others = next;
+  }
+  return std::ranges::all_of(others, [&](RegexId other) { return nodes_[other].nullable; });
 }
 
 // Searches the derivatives for one that is nullable, nearest to its end first, and remembers what it learned of all it
@@ -574,8 +595,9 @@ bool RegexPool::explore(RegexId start) {
       if (at == start) return;
     }
   };
-  while (!open.empty() && parent.size() < kEmptinessSteps && emptiness_steps_++ < kEmptinessStepsOfPool &&
-         !exhausted_) {
+  while (!open.empty() && parent.size() < kEmptinessSteps && !exhausted_ &&
+         emptiness_steps_ < limits_.emptiness_steps_max) {
+    ++emptiness_steps_;
     const Open at = open.top();
     open.pop();
     const Node& node = nodes_[at.id];

@@ -14,21 +14,14 @@
 #include "core/segmented.h"
 #include "grammar/byte_set.h"
 #include "grammar/decimal.h"
+#include "grammar/moves.h"
 
 namespace mlxserving::grammar {
-
-using RegexId = uint32_t;
 
 constexpr RegexId kNothing = 0;    // no string
 constexpr RegexId kEmptyText = 1;  // the empty string only
 constexpr RegexId kAnything = 2;   // every string
 constexpr uint32_t kUnbounded = UINT32_MAX;
-
-// Where the bytes lo..hi lead.
-struct Move {
-  uint8_t lo, hi;
-  RegexId to;
-};
 
 // Equal ids have equal languages; the reverse holds for what the simplifications see. A pool never shrinks. When a
 // limit is reached the pool is exhausted: every later expression is kNothing, and whoever built it must ask.
@@ -38,6 +31,7 @@ class RegexPool {
   struct Limits {
     size_t nodes_max = size_t{1} << 20;
     size_t moves_max = size_t{1} << 22;
+    size_t emptiness_steps_max = 200'000;  // states looked at to tell what is empty, of all questions together
   };
 
   explicit RegexPool(const Limits& limits);
@@ -61,7 +55,7 @@ class RegexPool {
   std::span<const Move> moves(RegexId id);
   RegexId derive(RegexId id, uint8_t byte);
   bool matches(RegexId id, std::string_view text);
-  // Exact for up to kEmptinessSteps states, then "not empty".
+  // Exact where at most kEmptinessSteps states must be looked at, else "not empty".
   bool is_empty(RegexId id);
   // Whether the language is a finite list of literals; gives how many, else 0.
   size_t literal_count(RegexId id) const;
@@ -75,8 +69,9 @@ class RegexPool {
   bool is_exhausted() const { return exhausted_; }
   size_t nodes() const { return nodes_.size(); }
   double fullness() const {
-    return std::max(static_cast<double>(nodes_.size()) / static_cast<double>(limits_.nodes_max),
-                    static_cast<double>(moves_.size()) / static_cast<double>(limits_.moves_max));
+    return std::max({static_cast<double>(nodes_.size()) / static_cast<double>(limits_.nodes_max),
+                     static_cast<double>(moves_.size()) / static_cast<double>(limits_.moves_max),
+                     static_cast<double>(emptiness_steps_) / static_cast<double>(limits_.emptiness_steps_max)});
   }
 
  private:
@@ -114,6 +109,9 @@ class RegexPool {
   void drop_covered(std::vector<RegexId>& parts) const;
   std::vector<Move> find_moves(RegexId id);
   std::vector<Move> merge(std::span<const RegexId> parts, bool is_union);
+  bool has_text(RegexId id);
+  bool shares_shortest(RegexId id);
+  bool follows(RegexId guide, std::vector<RegexId> others);
   bool explore(RegexId start);
   RegexId saturate(RegexId id, uint32_t bytes_max);
   // A bound on length as `head` text of `unit`s: head unit{min,max}.
@@ -139,6 +137,5 @@ class RegexPool {
 };
 
 constexpr size_t kEmptinessSteps = 5'000;
-constexpr size_t kEmptinessStepsOfPool = 200'000;  // of all questions together
 
 }  // namespace mlxserving::grammar

@@ -5,6 +5,18 @@
 #include "core/result.h"
 
 namespace mlxserving::grammar {
+namespace {
+
+// Of text in which any ASCII byte may stand.
+InsideCharacter step_any(InsideCharacter inside, uint8_t byte) {
+  return inside == 0 && byte < 0x80 ? 0 : step(TextKind::utf8, inside, byte);
+}
+
+uint8_t kind_of_step(InsideCharacter inside, uint8_t byte) {
+  return step(TextKind::utf8, inside, byte) == kNotText ? static_cast<uint8_t>(kTextKinds) : narrowest_kind(byte);
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std::string> tokens,
                                                              const Options& options) {
@@ -25,50 +37,70 @@ Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std
       if (id < tokens.size()) vocabulary->is_text_[id] = false;
     }
   }
-  std::vector<TokenId> short_ids, long_ids;
+  std::vector<TokenId> plain_ids, other_ids, long_ids;
+  vocabulary->plain_tokens_.resize(vocabulary->mask_words());
   for (TokenId id = 0; id < tokens.size(); ++id) {
     if (tokens[id].empty() || tokens[id].size() > kTokenBytesMax) vocabulary->is_text_[id] = false;
     if (!vocabulary->is_text_[id]) continue;
-    (tokens[id].size() <= kShortBytes ? short_ids : long_ids).push_back(id);
+    const bool is_short = tokens[id].size() <= kShortBytes;
+    const bool is_plain = is_short && grammar::is_text(TextKind::utf8, tokens[id]);
+    if (is_plain) vocabulary->plain_tokens_[id >> 6] |= uint64_t{1} << (id & 63);
+    (is_plain ? plain_ids : is_short ? other_ids : long_ids).push_back(id);
   }
-  vocabulary->add_trie(std::move(short_ids));
-  vocabulary->long_root_ = static_cast<uint32_t>(vocabulary->nodes_.size());
-  vocabulary->add_trie(std::move(long_ids));
+  vocabulary->add_trie(std::move(plain_ids));
+  vocabulary->other_root_ = vocabulary->add_trie(std::move(other_ids));
+  vocabulary->long_root_ = vocabulary->add_trie(std::move(long_ids));
   // So that every node has a next one to end its tokens.
   vocabulary->nodes_.push_back(
       {.end = 0, .tokens_from = static_cast<uint32_t>(vocabulary->trie_tokens_.size()), .depth = 0, .byte = 0});
   return std::shared_ptr<const Vocabulary>(std::move(vocabulary));
 }
 
-void Vocabulary::add_trie(std::vector<TokenId> ids) {
+uint32_t Vocabulary::add_trie(std::vector<TokenId> ids) {
+  struct Open {
+    uint32_t node;
+    InsideCharacter inside;
+    uint8_t kind_below = 0;
+  };
   std::ranges::sort(ids, [&](TokenId a, TokenId b) { return bytes_[a] != bytes_[b] ? bytes_[a] < bytes_[b] : a < b; });
-  std::vector<uint32_t> path{static_cast<uint32_t>(nodes_.size())};
-  nodes_.push_back({.end = 0, .tokens_from = static_cast<uint32_t>(trie_tokens_.size()), .depth = 0, .byte = 0});
-  std::string_view previous;
+  const auto root = static_cast<uint32_t>(nodes_.size());
+  std::vector<Open> path;
+  const auto open = [&](size_t depth, uint8_t byte, InsideCharacter inside) {
+    path.push_back({.node = static_cast<uint32_t>(nodes_.size()), .inside = inside});
+    nodes_.push_back({.end = 0,
+                      .tokens_from = static_cast<uint32_t>(trie_tokens_.size()),
+                      .depth = static_cast<uint16_t>(depth),
+                      .byte = byte});
+  };
   const auto close_to = [&](size_t depth) {
     for (; path.size() > depth; path.pop_back()) {
-      TrieNode& node = nodes_[path.back()];
+      const Open& closing = path.back();
+      TrieNode& node = nodes_[closing.node];
       node.end = static_cast<uint32_t>(nodes_.size());
+      node.kind_below = closing.inside == 0 ? closing.kind_below : kTextKinds;
       if (path.size() == 1) continue;
-      TrieNode& above = nodes_[path[path.size() - 2]];
+      Open& outer = path[path.size() - 2];
+      TrieNode& above = nodes_[outer.node];
       above.height = std::max<uint16_t>(above.height, node.height + 1);
+      const uint8_t kind = kind_of_step(outer.inside, node.byte);
+      outer.kind_below = std::max({outer.kind_below, kind, closing.kind_below});
     }
   };
+  open(0, 0, 0);
+  std::string_view previous;
   for (const TokenId id : ids) {
     const std::string_view token = bytes_[id];
     const auto common = static_cast<size_t>(std::ranges::mismatch(previous, token).in1 - previous.begin());
     close_to(common + 1);
     for (size_t i = common; i < token.size(); ++i) {
-      path.push_back(static_cast<uint32_t>(nodes_.size()));
-      nodes_.push_back({.end = 0,
-                        .tokens_from = static_cast<uint32_t>(trie_tokens_.size()),
-                        .depth = static_cast<uint16_t>(i + 1),
-                        .byte = static_cast<uint8_t>(token[i])});
+      const auto byte = static_cast<uint8_t>(token[i]);
+      open(i + 1, byte, step_any(path.back().inside, byte));
     }
     trie_tokens_.push_back(id);
     previous = token;
   }
   close_to(0);
+  return root;
 }
 
 bool Vocabulary::is_end(TokenId token) const { return std::ranges::find(end_tokens_, token) != end_tokens_.end(); }
@@ -77,15 +109,20 @@ std::string_view Vocabulary::path(uint32_t node) const {
   return std::string_view(bytes_[trie_tokens_[nodes_[node].tokens_from]]).substr(0, nodes_[node].depth);
 }
 
+// The child by this byte, or the end of the subtree where there is none.
+uint32_t Vocabulary::child_of(uint32_t node, char byte) const {
+  uint32_t child = node + 1;
+  while (child < nodes_[node].end && nodes_[child].byte != static_cast<uint8_t>(byte)) child = nodes_[child].end;
+  return child;
+}
+
 bool Vocabulary::longest_token(std::string_view text, TokenId& token) const {
   size_t best = 0;
-  for (const uint32_t root : {short_root(), long_root()}) {
+  for (const uint32_t root : {plain_root(), other_root(), long_root()}) {
     uint32_t node = root;
     for (const char c : text) {
-      uint32_t child = node + 1;
-      const uint32_t end = nodes_[node].end;
-      while (child < end && nodes_[child].byte != static_cast<uint8_t>(c)) child = nodes_[child].end;
-      if (child >= end) break;
+      const uint32_t child = child_of(node, c);
+      if (child >= nodes_[node].end) break;
       node = child;
       if (nodes_[node].tokens_from != nodes_[node + 1].tokens_from && nodes_[node].depth > best) {
         best = nodes_[node].depth;
@@ -94,6 +131,20 @@ bool Vocabulary::longest_token(std::string_view text, TokenId& token) const {
     }
   }
   return best > 0;
+}
+
+bool Vocabulary::has_longer(std::string_view bytes) const {
+  for (const uint32_t root : {plain_root(), other_root(), long_root()}) {
+    uint32_t node = root;
+    size_t matched = 0;
+    for (; matched < bytes.size(); ++matched) {
+      const uint32_t child = child_of(node, bytes[matched]);
+      if (child >= nodes_[node].end) break;
+      node = child;
+    }
+    if (matched == bytes.size() && nodes_[node].end > node + 1) return true;
+  }
+  return false;
 }
 
 std::shared_ptr<const SharedMask> Vocabulary::find_mask(uint64_t key) const {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "grammar/text_kind.h"
 #include "mlxserving/error.h"
 
 namespace mlxserving::grammar {
@@ -28,6 +29,9 @@ struct TrieNode {
   uint16_t depth;        // bytes from the root
   uint16_t height = 0;   // bytes from here to the deepest node of the subtree
   uint8_t byte;
+  // The narrowest kind of text that all which may follow here within tokens is a part of; kTextKinds where there is
+  // none, as inside a character.
+  uint8_t kind_below = 0;
 };
 
 // What text tokens a lexical state allows, found once and used by every grammar over the vocabulary.
@@ -65,19 +69,27 @@ class Vocabulary {
 
   std::span<const TrieNode> nodes() const { return nodes_; }
   std::span<const TokenId> trie_tokens() const { return trie_tokens_; }
-  uint32_t short_root() const { return 0; }
+  // Roots of the three tries: of short tokens that are whole characters in TextKind::utf8, of other short ones, and of
+  // long ones.
+  uint32_t plain_root() const { return 0; }
+  uint32_t other_root() const { return other_root_; }
   uint32_t long_root() const { return long_root_; }
+  const TokenBits& plain_tokens() const { return plain_tokens_; }
   // The bytes from the root to a node.
   std::string_view path(uint32_t node) const;
   // The longest token that begins `text`, for cutting text where no tokenizer is at hand; nothing where none does.
   bool longest_token(std::string_view text, TokenId& token) const;
+
+  // Whether some text token begins with `bytes` and goes on.
+  bool has_longer(std::string_view bytes) const;
 
   std::shared_ptr<const SharedMask> find_mask(uint64_t key) const;
   void keep_mask(uint64_t key, std::shared_ptr<const SharedMask> mask) const;
 
  private:
   Vocabulary() = default;
-  void add_trie(std::vector<TokenId> ids);
+  uint32_t add_trie(std::vector<TokenId> ids);
+  uint32_t child_of(uint32_t node, char byte) const;
 
   std::vector<std::string> bytes_;
   std::vector<bool> is_text_;
@@ -85,7 +97,9 @@ class Vocabulary {
   size_t rows_ = 0;
   std::vector<TrieNode> nodes_;
   std::vector<TokenId> trie_tokens_;
+  uint32_t other_root_ = 0;
   uint32_t long_root_ = 0;
+  TokenBits plain_tokens_;
 
   struct Kept {
     uint64_t key;

@@ -139,7 +139,18 @@ INSTANTIATE_TEST_SUITE_P(
         R"({"type": "number", "multipleOf": 0.25, "minimum": -1, "maximum": 130})",
         R"({"type": "array", "contains": {"const": 12}, "items": {"type": "integer"}, "maxItems": 3})",
         R"({"type": "array", "items": {"enum": ["a", "ab", 1]}, "uniqueItems": true, "minItems": 3, "maxItems": 3})",
+        R"({"type": "string", "pattern": "[0-9a-f]{4}"})",
+        R"({"type": "string", "pattern": "^(\\S+\\s+){0,3}\\S+$", "maxLength": 12})",
+        R"({"anyOf": [{"type": "array", "items": {"enum": ["a", "ab", 1]}, "uniqueItems": true}, {"type": "array", "maxItems": 2}]})",
+        R"({"type": "array", "items": {"type": "array", "items": {"enum": [1, 12]}, "maxItems": 2}, "uniqueItems": true, "maxItems": 3})",
         R"({"properties": {"a": {"const": 1}}, "if": {"required": ["a"]}, "then": {"required": ["name"]}, "type": "object", "maxProperties": 3})"));
+
+TEST(VocabularyTest, knows_where_a_longer_token_might_stand) {
+  const auto vocabulary = json_vocabulary();
+  for (const char* bytes : {"", "the quick brown", "\"", "\xC3", "{"})
+    EXPECT_TRUE(vocabulary->has_longer(bytes)) << bytes;
+  for (const char* bytes : {"abcdef", "zz", "true"}) EXPECT_FALSE(vocabulary->has_longer(bytes)) << bytes;
+}
 
 TEST(MasksOfRepeats, long_bounds_change_nothing_until_they_are_near) {
   const auto vocabulary = json_vocabulary();
