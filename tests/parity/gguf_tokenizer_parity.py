@@ -86,6 +86,8 @@ def write_gguf(path, original, name):
     writer.add_token_list(texts)
     writer.add_token_types(kinds)
     writer.add_tensor("token_embd.weight", np.zeros((4, 8), np.float32))
+    writer.add_tensor("output_norm.weight", np.zeros(8, np.float32))
+    writer.add_tensor("blk.0.attn_norm.weight", np.zeros(8, np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

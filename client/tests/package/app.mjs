@@ -43,16 +43,24 @@ check(typeof makes === 'function' && options !== undefined, 'the engine can be m
 
 try {
   const packed = JSON.parse(npm(client, 'pack', '--json', '--ignore-scripts', '--pack-destination', app));
-  writeFileSync(
-    join(app, 'package.json'),
-    JSON.stringify({ name: 'app', version: '1.0.0', private: true }),
-  );
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'app', version: '1.0.0', private: true }));
   const quiet = ['--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
   npm(app, 'install', ...quiet, join(app, packed[0].filename));
   for (const name of ['esm.mts', 'cjs.cts']) writeFileSync(join(app, name), PROGRAM);
   symlinkSync(join(client, 'node_modules/@types'), join(app, 'node_modules/@types'));
   const compiler = join(client, 'node_modules/typescript/bin/tsc');
-  node(compiler, '--strict', '--skipLibCheck', 'false', '--target', 'es2022', '--module', 'nodenext', 'esm.mts', 'cjs.cts');
+  node(
+    compiler,
+    '--strict',
+    '--skipLibCheck',
+    'false',
+    '--target',
+    'es2022',
+    '--module',
+    'nodenext',
+    'esm.mts',
+    'cjs.cts',
+  );
   for (const name of ['esm.mjs', 'cjs.cjs']) node(name);
   console.log(`${packed[0].filename}: installed, type-checked and run as ESM and as CommonJS`);
 } catch (error) {
