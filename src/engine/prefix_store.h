@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <optional>
@@ -14,9 +15,11 @@
 namespace mlxserving::engine {
 
 struct PrefixStoreOptions {
-  std::string directory;    // made if it is not there
-  int64_t bytes_max = 0;    // of all files, of whatever model
-  std::string fingerprint;  // of everything the bits depend on: weights, numerics, kernels, type of the cache
+  std::string directory = {};    // made if it is not there
+  int64_t bytes_max = 0;         // of all files, of whatever model
+  std::string fingerprint = {};  // of everything the bits depend on: weights, numerics, kernels, type of the cache
+  std::function<void(const std::string& name)> before_read =
+      {};  // of a file, on the thread that reads; a test may wait
 };
 
 // Pages of kChunkTokens tokens, [group]: one after another, each as KvStore::read_page gives it.

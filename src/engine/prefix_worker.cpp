@@ -32,6 +32,7 @@ void PrefixWorker::run() {
 }
 
 PrefixOutcome PrefixWorker::done(PrefixRead read) const {
+  if (store_.before_read) store_.before_read(read.chunk.name);
   Result<PrefixPages> pages = read_prefix(store_, read.chunk);
   if (!pages) delete_file(store_, read.chunk.name);
   return PrefixReadDone{std::move(read), std::move(pages)};

@@ -131,7 +131,8 @@ class LoopSim : public testing::Test {
     SCOPED_TRACE(testing::Message() << "MLXS_SIM_SEED=" << seed);
     random_.seed(seed);
     for (int world_index = 0; world_index < 10 && !HasFatalFailure(); ++world_index) {
-      World world(full_and_sliding(28 + below(60)), {.running_max = 12, .queue_max = 40}, stored, 200'000);
+      World world(full_and_sliding(28 + below(60)), {.running_max = 12, .queue_max = 40},
+                  {.directory = stored, .bytes_max = 200'000});
       for (int64_t i = 0; i < steps && !HasFatalFailure(); ++i) {
         if (chance(3)) arrive(world);
         if (world.tier && chance(50)) damage(stored);

@@ -39,11 +39,11 @@ inline std::vector<scheduler::PageGroup> full_and_sliding(int32_t pages) {
 }
 
 struct World {
-  // `stored`: where prefixes are kept in files; empty: nowhere.
+  // `stored`: where prefixes are kept in files, in its directory; without one: nowhere.
   explicit World(std::vector<scheduler::PageGroup> groups, const scheduler::Limits& limits = {},
-                 const std::string& stored = "", int64_t stored_bytes_max = 1 << 20)
+                 PrefixStoreOptions stored = {})
       : runner(groups),
-        tier(stored.empty() ? nullptr : make_tier(stored, stored_bytes_max)),
+        tier(stored.directory.empty() ? nullptr : make_tier(std::move(stored))),
         loop(port, runner, {.limits = limits, .prefix_tier = tier.get()}, groups) {}
 
   std::shared_ptr<StreamState> submit(Prepared request) {
@@ -86,8 +86,10 @@ struct World {
   Loop loop;
 
  private:
-  std::unique_ptr<PrefixTier> make_tier(const std::string& directory, int64_t bytes_max) {
-    auto index = PrefixIndex::open({.directory = directory, .bytes_max = bytes_max, .fingerprint = "fake"});
+  std::unique_ptr<PrefixTier> make_tier(PrefixStoreOptions stored) {
+    if (stored.bytes_max == 0) stored.bytes_max = 1 << 20;
+    stored.fingerprint = "fake";
+    auto index = PrefixIndex::open(stored);
     EXPECT_TRUE(index) << index.error().message;
     return std::make_unique<PrefixTier>(std::move(*index), runner, bell);
   }
