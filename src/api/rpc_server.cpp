@@ -20,6 +20,8 @@ template <typename... Arms>
 struct Match : Arms... {
   using Arms::operator()...;
 };
+template <typename... Arms>
+Match(Arms...) -> Match<Arms...>;  // clang deduces those of an aggregate from version 17 on
 
 // Ids of one value are one id, a string and a number never.
 std::string key_of(const Json& id) { return to_text(id); }
