@@ -161,7 +161,7 @@ TEST(RpcServer, pending_requests_and_streams_are_bounded) {
   settings.pending_max = 2;
   settings.streams_max = 1;
   RpcFixture rpc(settings);
-  rpc.call("generate", generate_params("wait", "s"));
+  rpc.result("generate", generate_params("wait", "s"));  // no longer pending: its stream is
   EXPECT_EQ(rpc.error("generate", generate_params("abc", "t"))["code"], -32000);
   rpc.call("load_model", {{"model_id", "mslow"}, {"local_path", "/"}});
   rpc.call("tokenize", {{"model_id", "mslow"}, {"text", "x"}});
