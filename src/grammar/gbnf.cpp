@@ -1,24 +1,21 @@
 #include "grammar/gbnf.h"
 
-#include <optional>
-
 #include "core/result.h"
 #include "core/utf8.h"
 #include "grammar/char_set.h"
+#include "grammar/notation_reader.h"
 
 namespace mlxserving::grammar {
 namespace {
-
-constexpr uint32_t kRepeatMax = 100'000;
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-class GbnfParser {
+class GbnfParser final : NotationReader {
  public:
   GbnfParser(std::string_view text, RegexPool& pool, const RuleLimits& limits)
-      : text_(text), pool_(pool), limits_(limits) {}
+      : NotationReader(text), pool_(pool), limits_(limits) {}
 
   Result<RuleSet> parse() {
     RuleSet result{.rules = {}, .start = "root"};
@@ -36,20 +33,14 @@ class GbnfParser {
   }
 
  private:
-  Error refuse(const std::string& what) const {
+  Error refuse(const std::string& what) const override {
     return fail(ErrorCode::invalid_request, "grammar", "{} at byte {} of the grammar", what, at_);
   }
-  bool is_at(char c) const { return at_ < text_.size() && text_[at_] == c; }
-  bool take(std::string_view s) {
-    if (text_.substr(at_, s.size()) != s) return false;
-    at_ += s.size();
-    return true;
-  }
-  void skip_space() {
+  void skip_space() override {
     while (at_ < text_.size()) {
-      if (is_at('#')) {
-        while (at_ < text_.size() && !is_at('\n')) ++at_;
-      } else if (is_at(' ') || is_at('\t') || is_at('\n') || is_at('\r')) {
+      if (is_at("#")) {
+        while (at_ < text_.size() && !is_at("\n")) ++at_;
+      } else if (is_at(" ") || is_at("\t") || is_at("\n") || is_at("\r")) {
         ++at_;
       } else {
         return;
@@ -84,22 +75,13 @@ class GbnfParser {
 
   Result<Expression> sequence(int depth) {
     std::vector<Expression> parts;
-    while (at_ < text_.size() && !is_at('|') && !is_at(')') && !is_at_rule()) {
+    while (at_ < text_.size() && !is_at("|") && !is_at(")") && !is_at_rule()) {
       MLXS_TRY(auto part, atom(depth));
       MLXS_TRY(auto repeated, quantified(std::move(part)));
       parts.push_back(std::move(repeated));
       skip_space();
     }
     return Expression::all(std::move(parts));
-  }
-
-  std::optional<uint32_t> number() {
-    const size_t start = at_;
-    uint64_t value = 0;
-    while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9')
-      value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(text_[at_++] - '0'), kRepeatMax + 1);
-    if (at_ == start) return std::nullopt;
-    return static_cast<uint32_t>(value);
   }
 
   Result<Expression> quantified(Expression part) {
@@ -111,21 +93,7 @@ class GbnfParser {
       } else if (take("?")) {
         part = Expression::times(std::move(part), 0, 1);
       } else if (take("{")) {
-        skip_space();
-        const auto low = number();
-        uint32_t min = low.value_or(0), max = min;
-        skip_space();
-        if (take(",")) {
-          skip_space();
-          max = number().value_or(kUnbounded);
-          skip_space();
-        } else if (!low) {
-          return refuse("expected a count");
-        }
-        if (!take("}")) return refuse("missing }");
-        if (min > kRepeatMax || (max != kUnbounded && max > kRepeatMax) || min > max)
-          return refuse("bad repeat counts");
-        part = Expression::times(std::move(part), min, max);
+        MLXS_TRY(part, repeated(std::move(part), ",", "}"));
       } else {
         return part;
       }
@@ -170,21 +138,6 @@ class GbnfParser {
     return static_cast<char32_t>(c);
   }
 
-  Result<char32_t> hex(size_t digits) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < digits; ++i, ++at_) {
-      const char c = at_ < text_.size() ? text_[at_] : ' ';
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
-      if (digit < 0) return refuse("expected a hexadecimal digit");
-      value = value * 16 + static_cast<uint32_t>(digit);
-    }
-    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return refuse("no such character");
-    return static_cast<char32_t>(value);
-  }
-
   Result<Expression> literal() {
     std::string value;
     while (!take("\"")) {
@@ -200,7 +153,7 @@ class GbnfParser {
     while (!take("]")) {
       MLXS_TRY(const char32_t low, character());
       char32_t high = low;
-      if (is_at('-') && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
+      if (is_at("-") && at_ + 1 < text_.size() && text_[at_ + 1] != ']') {
         take("-");
         MLXS_TRY(high, character());
       }
@@ -211,10 +164,8 @@ class GbnfParser {
     return Expression::of(spell(pool_, set, Spelling::utf8));
   }
 
-  std::string_view text_;
   RegexPool& pool_;
   const RuleLimits& limits_;
-  size_t at_ = 0;
 };
 
 }  // namespace

@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "core/result.h"
 #include "core/utf8.h"
 #include "grammar/char_set.h"
+#include "grammar/notation_reader.h"
 #include "grammar/pattern.h"
 
 namespace mlxserving::grammar {
 namespace {
 
-constexpr uint32_t kRepeatMax = 100'000;
 constexpr const char* kIgnored = "%ignore";  // the rule of what may stand between terminals
 
 struct CommonTerminal {
@@ -73,10 +72,10 @@ Expression with_arguments(const Expression& e, const std::map<std::string, Expre
   return result;
 }
 
-class LarkParser {
+class LarkParser final : NotationReader {
  public:
   LarkParser(std::string_view text, RegexPool& pool, const RuleLimits& limits)
-      : text_(text), pool_(pool), limits_(limits) {}
+      : NotationReader(text), pool_(pool), limits_(limits) {}
 
   Result<RuleSet> parse() {
     skip_space();
@@ -93,17 +92,11 @@ class LarkParser {
   }
 
  private:
-  Error refuse(const std::string& what) const {
+  Error refuse(const std::string& what) const override {
     const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at_), '\n');
     return fail(ErrorCode::invalid_request, "lark", "{} in line {} of the grammar", what, line);
   }
-  bool is_at(std::string_view s) const { return text_.substr(at_, s.size()) == s; }
-  bool take(std::string_view s) {
-    if (!is_at(s)) return false;
-    at_ += s.size();
-    return true;
-  }
-  void skip_space() {
+  void skip_space() override {
     while (at_ < text_.size()) {
       if (is_at("//") || is_at("#")) {
         while (at_ < text_.size() && text_[at_] != '\n') ++at_;
@@ -269,33 +262,6 @@ class LarkParser {
     return Expression::all(std::move(parts));
   }
 
-  std::optional<uint32_t> number() {
-    const size_t begin = at_;
-    uint64_t value = 0;
-    while (at_ < text_.size() && is_digit(text_[at_]))
-      value = std::min<uint64_t>(value * 10 + static_cast<uint64_t>(text_[at_++] - '0'), kRepeatMax + 1);
-    if (at_ == begin) return std::nullopt;
-    return static_cast<uint32_t>(value);
-  }
-
-  Result<Expression> repeated(Expression part, const char* separator, const char* end) {
-    skip_space();
-    const auto low = number();
-    uint32_t max = low.value_or(0);
-    skip_space();
-    if (take(separator)) {
-      skip_space();
-      max = number().value_or(kUnbounded);
-      skip_space();
-    } else if (!low) {
-      return refuse("expected a count");
-    }
-    if (!take(end)) return refuse(std::string("missing ") + end);
-    const uint32_t min = low.value_or(0);
-    if (min > kRepeatMax || (max != kUnbounded && max > kRepeatMax) || min > max) return refuse("bad repeat counts");
-    return Expression::times(std::move(part), min, max);
-  }
-
   bool take_tilde() {
     const size_t begin = at_;
     while (is_at(" ")) ++at_;
@@ -399,21 +365,6 @@ class LarkParser {
     return value;
   }
 
-  Result<char32_t> hex(size_t digits) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < digits; ++i, ++at_) {
-      const char c = at_ < text_.size() ? text_[at_] : ' ';
-      const int digit = is_digit(c)            ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
-      if (digit < 0) return refuse("expected a hexadecimal digit");
-      value = value * 16 + static_cast<uint32_t>(digit);
-    }
-    if (value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return refuse("no such character");
-    return static_cast<char32_t>(value);
-  }
-
   Result<Expression> string_or_range() {
     MLXS_TRY(const std::string first, string());
     if (take("..")) {
@@ -454,10 +405,8 @@ class LarkParser {
     return terminal(Expression::of(*parsed));
   }
 
-  std::string_view text_;
   RegexPool& pool_;
   const RuleLimits& limits_;
-  size_t at_ = 0;
   bool in_terminal_ = false;
   RuleSet rules_;
   std::vector<Expression> ignored_;
