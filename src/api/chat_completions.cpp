@@ -30,7 +30,7 @@ Result<void> read_max_tokens(const schema::Reader& reader, SamplingParams& sampl
                 "max_completion_tokens and max_tokens mean the same and must be equal, got {} and {}", *tokens,
                 *sampling.max_tokens);
   }
-  sampling.max_tokens = *tokens;
+  sampling.max_tokens = tokens;
   return {};
 }
 

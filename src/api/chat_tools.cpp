@@ -1,6 +1,7 @@
 #include "api/chat_tools.h"
 
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "api/content_text.h"
@@ -34,6 +35,18 @@ const Json* find_tool(const Json& tools, const std::string& name) {
     if (tool["function"]["name"] == name) return &tool;
   }
   return nullptr;
+}
+
+Error not_forced(const std::string& dialect) {
+  return fail(ErrorCode::invalid_request, "tool_choice",
+              "calls in the dialect '{}' cannot be forced; tool_choice must be auto or none", dialect);
+}
+
+Error not_strict(const std::string& dialect, size_t tool, std::string_view needed) {
+  const std::string param = fmt::format("tools[{}].function.strict", tool);
+  return fail(ErrorCode::invalid_request, param,
+              "{} needs {} in the dialect '{}': among free text its calls cannot be held to a schema", param, needed,
+              dialect);
 }
 
 }  // namespace
@@ -93,20 +106,13 @@ Result<Constraint> call_constraint(const std::string& dialect, const Json& tools
   const std::optional<size_t> strict = first_strict(tools);
   if (!forced && !strict) return Constraint{};
   const text::Dialect* row = text::find_dialect(dialect);
-  const bool can_force = row != nullptr && row->call_begin != nullptr;
-  if (forced && !can_force) {
-    return fail(ErrorCode::invalid_request, "tool_choice",
-                "calls in the dialect '{}' cannot be forced; tool_choice must be auto or none", dialect);
+  if (row == nullptr || row->call_begin == nullptr) {
+    return forced ? not_forced(dialect) : not_strict(dialect, *strict, "another model");
   }
   StructuralTagConstraint constraint{.tags = {}, .required = forced, .parallel = parallel};
   if (!forced) {
-    const std::string mark = can_force ? text::call_mark(*row) : "";
-    if (mark.empty()) {
-      const std::string param = fmt::format("tools[{}].function.strict", *strict);
-      return fail(ErrorCode::invalid_request, param,
-                  "{} needs {} in the dialect '{}': among free text its calls cannot be held to a schema", param,
-                  can_force ? "tool_choice required or a function's" : "another model", dialect);
-    }
+    const std::string mark = text::call_mark(*row);
+    if (mark.empty()) return not_strict(dialect, *strict, "tool_choice required or a function's");
     constraint.triggers = {mark};
   }
   for (const Json& tool : tools) {

@@ -53,6 +53,7 @@ class Families {
 
   std::string to_text() const {
     std::vector<MetricFamily> families;
+    families.reserve(by_name_.size());
     for (const auto& [name, family] : by_name_) families.push_back(family);
     return prometheus::TextSerializer().Serialize(families);
   }

@@ -1,9 +1,9 @@
 #include "api/model_directory.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 
+#include "core/environment.h"
 #include "core/read_file.h"
 #include "core/result.h"
 
@@ -12,16 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::string> environment(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return value;
-}
-
 fs::path hub_cache() {
-  if (const auto cache = environment("HF_HUB_CACHE")) return *cache;
-  if (const auto home = environment("HF_HOME")) return fs::path(*home) / "hub";
-  return fs::path(environment("HOME").value_or("/")) / ".cache" / "huggingface" / "hub";
+  if (const auto cache = environment_variable("HF_HUB_CACHE")) return *cache;
+  if (const auto home = environment_variable("HF_HOME")) return fs::path(*home) / "hub";
+  return fs::path(environment_variable("HOME").value_or("/")) / ".cache" / "huggingface" / "hub";
 }
 
 // models--org--name/refs/<revision> holds the commit, snapshots/<commit> the files.

@@ -82,7 +82,7 @@ Result<ChatCall> read_responses(const net::HttpRequest& request, Echo& echo) {
   const schema::Reader reader(message, body);
   MLXS_TRY(ChatCall call, read_openai_call(reader, body, message, request.id));
   MLXS_CHECKED(refuse_logprobs(call.request.sampling));
-  if (const auto tokens = reader.maybe<int32_t>("max_output_tokens")) call.request.sampling.max_tokens = *tokens;
+  if (const auto tokens = reader.maybe<int32_t>("max_output_tokens")) call.request.sampling.max_tokens = tokens;
   if (const auto instructions = reader.maybe<std::string>("instructions")) {
     call.messages.push_back({{"role", "system"}, {"content", *instructions}});
     echo.instructions = *instructions;
@@ -208,7 +208,7 @@ class ResponsesFormat final : public Format {
  private:
   enum class Item { none, message, reasoning, call };
 
-  void emit(const char* type, Json data, std::string& out) {
+  void emit(const char* type, const Json& data, std::string& out) {
     Json event = {{"type", type}, {"sequence_number", sequence_++}};
     event.update(data);
     append_event(out, type, event);

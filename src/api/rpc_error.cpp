@@ -6,7 +6,7 @@
 
 namespace mlxserving::api {
 
-RpcError rpc_error(RpcCode code, std::string message, Json data) {
+RpcError rpc_error(RpcCode code, std::string message, const Json& data) {
   const auto* row = std::ranges::find(kRpcErrors, code, &RpcErrorRow::code);
   Json full = {{"type", row->type}};
   full.update(data);

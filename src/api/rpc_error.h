@@ -47,7 +47,7 @@ inline constexpr RpcErrorRow kRpcErrors[] = {
 };
 
 // With data.type from the table.
-RpcError rpc_error(RpcCode code, std::string message, Json data = Json::object());
+RpcError rpc_error(RpcCode code, std::string message, const Json& data = Json::object());
 
 // "max_tokens must be positive, got 0", with data {type, field, issues} of all faults.
 RpcError invalid_params(const std::vector<schema::Issue>& issues, schema::Voice voice);

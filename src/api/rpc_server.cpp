@@ -205,7 +205,8 @@ void RpcServer::take(WorkDone done) {
   if (std::string_view(call->method->name) == "tokenize") activity_.add_tokenize(done.took_ms);
   const auto unanswered = calls_.find(call->number);
   if (unanswered != calls_.end()) {
-    conclude(unanswered->second, std::move(done.outcome));
+    const std::shared_ptr<Call> asked = unanswered->second;  // answering forgets it
+    conclude(*asked, std::move(done.outcome));
   } else {  // cancelled while a worker was at it: streams that nobody asks for any more end when they are dropped
     streams_.release(*call);
     if (done.outcome.loaded) (void)services_.host.unload(call->lane);
@@ -213,19 +214,18 @@ void RpcServer::take(WorkDone done) {
   lanes_.finish(*call);
 }
 
-// Holds the call: answering forgets it.
-void RpcServer::conclude(std::shared_ptr<Call> call, Outcome outcome) {
-  const auto* how = std::get_if<Generate>(&call->method->does);
+void RpcServer::conclude(Call& call, Outcome outcome) {
+  const auto* how = std::get_if<Generate>(&call.method->does);
   const bool replies_at_end = how != nullptr && how->replies_at_end && !outcome.streams.empty();
   if (replies_at_end) {
-    call->streams_left = outcome.streams.size();
+    call.streams_left = outcome.streams.size();
     for (NewStream& stream : outcome.streams) stream.style.stats_in_event = true;
   } else {
     const bool is_null = how != nullptr && (how->replies_null || how->replies_at_end);
     const bool is_good = std::holds_alternative<Json>(outcome.reply);
-    answer(*call, is_null && is_good ? Reply(Json()) : outcome.reply);
+    answer(call, is_null && is_good ? Reply(Json()) : outcome.reply);
   }
-  streams_.start(*call, std::move(outcome.streams));
+  streams_.start(call, std::move(outcome.streams));
 }
 
 // The name is free before the client can know that the stream has ended.

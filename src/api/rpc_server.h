@@ -78,7 +78,7 @@ class RpcServer {
 
   void work(const std::shared_ptr<Call>& call);
   RpcLanes::Job begin(const std::shared_ptr<Call>& call);
-  void conclude(std::shared_ptr<Call> call, Outcome outcome);
+  void conclude(Call& call, Outcome outcome);
 
   void control(const std::shared_ptr<Call>& call, Control control);
   Reply cancel(const Json& params);

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -15,6 +14,7 @@
 #include "cli/engine_flags.h"
 #include "cli/interrupt.h"
 #include "config/load.h"
+#include "core/environment.h"
 #include "core/result.h"
 #include "net/line_input.h"
 #include "net/line_output.h"
@@ -105,8 +105,7 @@ Result<config::RuntimeSettings> read_settings(const Options& options) {
 Result<telemetry::Level> log_level(const Options& options, const config::RuntimeSettings& settings) {
   std::string name = options.log_level;
   for (const char* variable : {"MLX_SERVING_LOG_LEVEL", "KR_MLX_LOG_LEVEL"}) {
-    const char* value = std::getenv(variable);
-    if (name.empty() && value != nullptr) name = value;
+    if (name.empty()) name = environment_variable(variable).value_or("");
   }
   if (name.empty()) return settings.debug ? telemetry::Level::debug : telemetry::Level::info;
   const auto level = telemetry::level_of(name);

@@ -1,21 +1,15 @@
 #include "config/load.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "config/yaml.h"
+#include "core/environment.h"
 #include "core/read_file.h"
 #include "core/result.h"
 #include "schema/validate.h"
 
 namespace mlxserving::config {
 namespace {
-
-std::optional<std::string> variable(const char* name) {
-  const char* value = std::getenv(name);
-  if (value == nullptr || *value == '\0') return std::nullopt;
-  return value;
-}
 
 Json defaults_of(const schema::Message& message) {
   Json out = Json::object();
@@ -68,14 +62,14 @@ Result<Json> read_telemetry(const std::string& path) {
 
 std::string environment_name() {
   for (const char* name : {"MLX_SERVING_ENV", "PYTHON_ENV", "NODE_ENV"}) {
-    const auto value = variable(name);
+    const auto value = environment_variable(name);
     if (!value) continue;
     return *value == "production" || *value == "test" ? *value : "development";
   }
   return "development";
 }
 
-std::optional<std::string> configured_path() { return variable("MLX_SERVING_CONFIG"); }
+std::optional<std::string> configured_path() { return environment_variable("MLX_SERVING_CONFIG"); }
 
 const Json* find_key(const Json& config, std::string_view key) {
   const Json* at = &config;

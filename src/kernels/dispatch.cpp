@@ -1,6 +1,5 @@
 #include "kernels/dispatch.h"
 
-#include <cstdlib>
 #include <vector>
 
 #if MLXS_KERNELS_X86
@@ -16,6 +15,7 @@
 #include <sys/auxv.h>
 #endif
 
+#include "core/environment.h"
 #include "core/result.h"
 #include "kernels/tables.h"
 
@@ -180,8 +180,7 @@ Result<const Kernels*> choose_kernels(std::string_view isa) {
 }
 
 Result<const Kernels*> choose_kernels_from_environment() {
-  const char* isa = std::getenv("MLXS_FORCE_ISA");  // NOLINT(concurrency-mt-unsafe): read at start, never set by us
-  return choose_kernels(isa != nullptr ? isa : "");
+  return choose_kernels(environment_variable("MLXS_FORCE_ISA").value_or(""));
 }
 
 }  // namespace mlxserving::kernels

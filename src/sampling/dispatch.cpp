@@ -1,7 +1,7 @@
 // Which vocabulary passes this machine runs, decided once.
-#include <cstdlib>
-#include <string_view>
+#include <string>
 
+#include "core/environment.h"
 #include "sampling/vocab_ops.h"
 
 namespace mlxserving::sampling {
@@ -28,9 +28,8 @@ namespace {
 
 const VocabOps& chosen_vocab_ops() {
   const VocabOpsList list = runnable_vocab_ops();
-  const char* value = std::getenv("MLXS_FORCE_ISA");  // NOLINT(concurrency-mt-unsafe): read once, under a static's lock
-  const std::string_view forced = value == nullptr ? "" : value;
-  const std::string_view isa = forced == "avxvnni" ? "avx2" : forced;  // its dot products are the kernels' alone
+  std::string isa = environment_variable("MLXS_FORCE_ISA").value_or("");
+  if (isa == "avxvnni") isa = "avx2";  // its dot products are the kernels' alone
   for (size_t i = 0; i < list.count; ++i) {
     if (isa == list.ops[i]->isa) return *list.ops[i];
   }
