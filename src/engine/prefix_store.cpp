@@ -1,8 +1,10 @@
 #include "engine/prefix_store.h"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
 #include <ranges>
@@ -54,18 +56,30 @@ std::string header_of(const PrefixStoreOptions& store, const PrefixChunk& chunk,
   return text;
 }
 
+// SHA-256: one user's prompt must not be able to pass for the beginning of another's.
+std::string digest(std::string bytes, std::span<const int32_t> tokens) {
+  bytes.append(reinterpret_cast<const char*>(tokens.data()), tokens.size_bytes());
+  std::array<uint8_t, EVP_MAX_MD_SIZE> out{};
+  unsigned int size = 0;
+  check(EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, EVP_sha256(), nullptr) == 1, "SHA-256 is there");
+  return {out.begin(), out.begin() + size};
+}
+
 }  // namespace
 
 std::vector<PrefixChunk> prefix_chunks(std::span<const int32_t> prompt, const std::string& fingerprint) {
   constexpr auto kTokens = static_cast<size_t>(scheduler::kChunkTokens);
+  constexpr size_t kNameBytes = 16;
   std::vector<PrefixChunk> chunks;
-  ContentHash hash;
-  hash.add(fingerprint.data(), fingerprint.size());
+  std::string hash = fingerprint;  // then of all before
   for (size_t begin = 0; begin + kTokens <= prompt.size(); begin += kTokens) {
     const auto tokens = prompt.subspan(begin, kTokens);
-    hash.add(tokens.data(), tokens.size_bytes());
+    hash = digest(std::move(hash), tokens);
     const auto end = static_cast<int32_t>(begin + kTokens);
-    chunks.push_back({fmt::format("{:016x}-{}{}", hash.value(), end, kSuffix), end, {tokens.begin(), tokens.end()}});
+    const std::span name(reinterpret_cast<const uint8_t*>(hash.data()), kNameBytes);
+    chunks.push_back({.name = fmt::format("{:02x}-{}{}", fmt::join(name, ""), end, kSuffix),
+                      .end = end,
+                      .tokens = {tokens.begin(), tokens.end()}});
   }
   return chunks;
 }

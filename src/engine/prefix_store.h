@@ -25,7 +25,7 @@ struct PrefixStoreOptions {
 // Pages of kChunkTokens tokens, [group]: one after another, each as KvStore::read_page gives it.
 using PrefixPages = std::vector<std::vector<uint8_t>>;
 
-// A chunk of a prompt and the file for it. The name is a hash of the fingerprint and of all tokens up to its end;
+// A chunk of a prompt and the file for it. The name is a SHA-256 of the fingerprint and of all tokens up to its end;
 // tokens, fingerprint and a checksum of the pages stand in the file (safetensors: a tensor of bytes a group), and what
 // does not agree is not used.
 struct PrefixChunk {
