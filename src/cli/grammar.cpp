@@ -21,8 +21,8 @@ struct Options {
 
 // A vocabulary of single bytes: a text is judged byte by byte.
 Result<std::shared_ptr<const grammar::Vocabulary>> byte_vocabulary() {
-  std::vector<std::string> tokens;
-  for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
+  std::vector<std::string> tokens(256);
+  for (size_t byte = 0; byte < 256; ++byte) tokens[byte] = static_cast<char>(byte);
   tokens.emplace_back("<end>");
   return grammar::Vocabulary::create(tokens, {.end_tokens = {256}, .special_tokens = {}, .rows = 257});
 }

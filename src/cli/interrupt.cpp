@@ -32,7 +32,7 @@ Interrupt::~Interrupt() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  pthread_kill(watcher_.native_handle(), SIGTERM);
+  pthread_kill(watcher_.native_handle(), SIGINT);  // blocked: it only wakes sigwait
   watcher_.join();
   const sigset_t set = watched();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);

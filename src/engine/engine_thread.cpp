@@ -38,7 +38,7 @@ Result<ModelInfo> EngineThread::load(const std::string& model_dir, const EngineO
                                      std::shared_ptr<Port> port) {
   auto loaded = std::make_shared<std::promise<Result<ModelInfo>>>();  // shared: a job is copyable
   auto result = loaded->get_future();
-  Job job = [this, model_dir, options, port, loaded = std::move(loaded)] {
+  Job job = [this, model_dir, options, port = std::move(port), loaded = std::move(loaded)] {
     pulse_.beat(Pulse::Duration::max());
     try {
       loaded->set_value(adopt(HostedModel::load(model_dir, options, port)));
