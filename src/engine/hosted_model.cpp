@@ -139,6 +139,7 @@ Result<World> make_world(const std::string& model_dir, const EngineOptions& opti
   MLXS_TRY(const int64_t room, kv_room(world.loaded.sizes.weight_bytes, options));
   MLXS_TRY(world.budget, plan_kv(world.loaded.config, layout, options, room));
   std::vector<int32_t> pages;
+  pages.reserve(world.budget.groups.size());
   for (const scheduler::PageGroup& group : world.budget.groups) pages.push_back(group.page_count);
   world.kv = world.backend.ops->make_kv_store(layout, pages, kv_type(options));
   MLXS_TRY(world.prefix_tier, make_prefix_tier(model_dir, options, world, port.inbox.bell()));

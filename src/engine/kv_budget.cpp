@@ -81,6 +81,7 @@ void share_out(const std::vector<Group>& groups, int64_t bytes, KvBudget& budget
 Result<KvBudget> kv_budget(const nn::KvLayout& layout, nn::KvType type, int32_t context_tokens, int32_t sequences_max,
                            int64_t bytes_max) {
   std::vector<Group> groups;
+  groups.reserve(layout.windows.size());
   for (size_t g = 0; g < layout.windows.size(); ++g) {
     groups.push_back({layout.windows[g], page_bytes(layout, static_cast<int>(g), type)});
   }

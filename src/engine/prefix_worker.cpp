@@ -38,7 +38,7 @@ PrefixOutcome PrefixWorker::done(PrefixRead read) const {
   return PrefixReadDone{std::move(read), std::move(pages)};
 }
 
-PrefixOutcome PrefixWorker::done(PrefixWrite write) const {
+PrefixOutcome PrefixWorker::done(const PrefixWrite& write) const {
   for (const std::string& name : write.deleted) delete_file(store_, name);
   Result<void> written = write_prefix(store_, write.chunk, write.pages);
   return PrefixWriteDone{write.chunk.name, prefix_file_bytes(write.pages), std::move(written)};

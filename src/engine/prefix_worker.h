@@ -61,7 +61,7 @@ class PrefixWorker {
  private:
   void run();
   PrefixOutcome done(PrefixRead read) const;
-  PrefixOutcome done(PrefixWrite write) const;
+  PrefixOutcome done(const PrefixWrite& write) const;
 
   const PrefixStoreOptions store_;
   const std::shared_ptr<Doorbell> bell_;  // shared: the engine thread's own

@@ -34,6 +34,7 @@ Result<RenderedPrompt> render(const Json& messages, const MessagesPrompt& prompt
   }
   MLXS_TRY(text::jinja::Rendered rendered, text.chat_template->render(chat));
   std::vector<text::Span> spans;
+  spans.reserve(rendered.spans.size());
   for (const auto& [begin, end, trusted] : rendered.spans) {
     spans.push_back({std::string_view(rendered.text).substr(begin, end - begin), trusted});
   }

@@ -23,7 +23,8 @@ struct CompileOptions {
 // Errors: invalid_request that says what cannot be enforced (`param` is a JSON pointer, a rule's name or the notation's
 // own), or what is unsatisfiable; resource_exhausted where a limit is reached. Free text (std::monostate) has no
 // grammar and is refused. A constraint's own layout goes before that of the options.
-Result<std::shared_ptr<Grammar>> compile(const Constraint& constraint, std::shared_ptr<const Vocabulary> vocabulary,
+Result<std::shared_ptr<Grammar>> compile(const Constraint& constraint,
+                                         const std::shared_ptr<const Vocabulary>& vocabulary,
                                          const CompileOptions& options = {});
 
 // What an error or a log line calls the constraint: "json_schema", "regex" ...

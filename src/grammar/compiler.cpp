@@ -9,7 +9,7 @@
 namespace mlxserving::grammar {
 
 Compiler::Compiler(MakeVocabulary make_vocabulary, Limits limits)
-    : make_vocabulary_(std::move(make_vocabulary)), limits_(std::move(limits)), jobs_(limits_.waiting_max) {}
+    : make_vocabulary_(std::move(make_vocabulary)), limits_(limits), jobs_(limits_.waiting_max) {}
 
 Compiler::~Compiler() {
   jobs_.close();

@@ -16,18 +16,18 @@ int order_of(char read, const std::string& digits, size_t index) {
   return read < bound ? -1 : read > bound ? 1 : 0;
 }
 
-void read_whole(const std::optional<Decimal>& bound, int8_t& order, size_t index, char digit) {
+void read_whole(const std::optional<Decimal>& bound, int16_t& order, size_t index, char digit) {
   if (bound && order == 0 && index < bound->whole.size())
-    order = static_cast<int8_t>(order_of(digit, bound->whole, index));
+    order = static_cast<int16_t>(order_of(digit, bound->whole, index));
 }
 
-void end_whole(const std::optional<Decimal>& bound, int8_t& order, size_t digits) {
+void end_whole(const std::optional<Decimal>& bound, int16_t& order, size_t digits) {
   if (!bound) return;
   if (digits != bound->whole.size()) order = digits < bound->whole.size() ? -1 : 1;
 }
 
-void read_fraction(const std::optional<Decimal>& bound, int8_t& order, size_t index, char digit) {
-  if (bound && order == 0) order = static_cast<int8_t>(order_of(digit, bound->fraction, index));
+void read_fraction(const std::optional<Decimal>& bound, int16_t& order, size_t index, char digit) {
+  if (bound && order == 0) order = static_cast<int16_t>(order_of(digit, bound->fraction, index));
 }
 
 // The magnitude's order is known: what of the bound was not read makes it the greater.

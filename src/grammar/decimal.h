@@ -52,8 +52,8 @@ struct NumberState {
   Phase phase = Phase::start;
   bool negative = false;
   bool nonzero = false;
-  int8_t min_order = 0, max_order = 0;  // the digits so far against those of the bound's magnitude
-  uint16_t digits = 0;                  // of the part one is in, saturated
+  int16_t min_order = 0, max_order = 0;  // the digits so far against those of the bound's magnitude
+  uint16_t digits = 0;                   // of the part one is in, saturated
   uint64_t remainder = 0;
   friend bool operator==(const NumberState&, const NumberState&) = default;
 };

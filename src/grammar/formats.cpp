@@ -1,5 +1,7 @@
 #include "grammar/formats.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <string>
 
@@ -36,7 +38,7 @@ std::string ipv6() {
     return n == 0 ? "(?:" + kH16 + ")?" : "(?:(?:" + kH16 + ":){0," + std::to_string(n) + "}" + kH16 + ")?";
   };
   for (int n = 4; n >= 1; --n) {
-    pattern += "|" + before(4 - n) + "::(?:" + kH16 + ":){" + std::to_string(n) + "}" + kLs32;
+    pattern += fmt::format("|{}::(?:{}:){{{}}}{}", before(4 - n), kH16, n, kLs32);
   }
   pattern += "|" + before(4) + "::" + kLs32 + "|" + before(5) + "::" + kH16 + "|" + before(6) + "::)";
   return pattern;
@@ -65,14 +67,14 @@ std::string regex_subset() {
   const std::string atom = "(?:[^\\\\()\\[\\]{}*+?|]|" + escape + "|\\[\\^?" + in_class + "+-?\\])";
   // Counts whose order their lengths tell; 0 to 9 as one digit are told apart by listing.
   std::string counts = "[0-9]{1,3}(?:,)?|[0-9],[1-9][0-9]{1,2}|[1-9][0-9],[1-9][0-9]{2}";
-  for (char low = '0'; low < '9'; ++low) counts += std::string("|") + low + ",[" + low + "-9]";
+  for (char low = '0'; low < '9'; ++low) counts += fmt::format("|{0},[{0}-9]", low);
   const std::string repeat = "(?:(?:[*+?]|\\{(?:" + counts +
                              ")\\})\\?"
                              "?)?";
   std::string body = "(?:(?:" + atom + repeat + ")*)";
   for (int depth = 0; depth < 3; ++depth) {
-    const std::string group = "\\((?:\\?:)?" + body + "(?:\\|" + body + ")*\\)";
-    body = "(?:(?:(?:" + atom + "|" + group + ")" + repeat + ")*)";
+    const std::string group = fmt::format("\\((?:\\?:)?{0}(?:\\|{0})*\\)", body);
+    body = fmt::format("(?:(?:(?:{}|{}){})*)", atom, group, repeat);
   }
   return body + "(?:\\|" + body + ")*";
 }

@@ -98,7 +98,7 @@ class Key {
 
 }  // namespace
 
-Compiled compile(const Constraint& constraint, SharedVocabulary vocabulary, const CompileOptions& options) {
+Compiled compile(const Constraint& constraint, const SharedVocabulary& vocabulary, const CompileOptions& options) {
   return std::visit(Compile{vocabulary, options}, constraint);
 }
 

@@ -161,6 +161,7 @@ RegexId JsonPlans::scalars(SchemaId id, RegexId numbers) {
   RegexId result = own_scalars(schema, numbers);
   for (const InPlace& in_place : schema.in_place) {
     std::vector<RegexId> parts;
+    parts.reserve(in_place.schemas.size());
     for (const SchemaId part : in_place.schemas) parts.push_back(scalars(part, numbers));
     switch (in_place.kind) {
       case Kind::all_of:
@@ -372,6 +373,7 @@ ObjectPlan& JsonPlans::object(Plan& plan) {
 
 bool JsonPlans::may_have_kind(const Plan& plan, uint8_t kind) const {
   std::vector<Tri> verdicts;
+  verdicts.reserve(plan.tracks.size());
   for (const Track& track : plan.tracks) {
     verdicts.push_back(track.schema == kTrueSchema                ? Tri::yes
                        : (graph_[track.schema].kinds & kind) != 0 ? Tri::open

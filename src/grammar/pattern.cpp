@@ -400,6 +400,7 @@ class LanguageBuilder {
       case Kind::sequence: return sequence(node, 0, then, is_start);
       case Kind::choice: {
         std::vector<RegexId> branches;
+        branches.reserve(node.parts.size());
         for (const auto& part : node.parts)
           branches.push_back(node.has_assertion ? build(*part, then, is_start) : plain(*part));
         const RegexId all = pool_.any_of(std::move(branches));

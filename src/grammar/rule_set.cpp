@@ -116,6 +116,7 @@ class RuleMachine::Loader {
       }
       case Kind::choice: {
         std::vector<RegexId> parts;
+        parts.reserve(e.parts.size());
         for (const Expression& part : e.parts) parts.push_back(regex(part));
         return pool_.any_of(std::move(parts));
       }
@@ -338,7 +339,7 @@ class RuleMachine::Loader {
   size_t symbols_ = 0;
 };
 
-Result<void> RuleMachine::load(RuleSet rules) {
+Result<void> RuleMachine::load(const RuleSet& rules) {
   if (rules.rules.size() > limits_.rules_max) {
     return fail(ErrorCode::resource_exhausted, "grammar", "a grammar has at most {} rules, this one {}",
                 limits_.rules_max, rules.rules.size());

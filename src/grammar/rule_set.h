@@ -59,7 +59,7 @@ class RuleMachine final : public Machine {
       : Machine(std::make_shared<Workspace>(limits.lexicon)), limits_(limits), frames_(1) {}
 
   // Errors: invalid_request naming the rule that is missing, empty for good, or left recursive; resource_exhausted.
-  Result<void> load(RuleSet rules);
+  Result<void> load(const RuleSet& rules);
 
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;

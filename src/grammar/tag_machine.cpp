@@ -61,6 +61,7 @@ Result<std::unique_ptr<TagMachine>> TagMachine::compile(const StructuralTagConst
   MLXS_TRY(const auto triggers, triggers_of(constraint));
   RegexPool& pool = machine->lexicon().pool();
   std::vector<RegexId> literals;
+  literals.reserve(triggers.size());
   for (const std::string& trigger : triggers) literals.push_back(pool.literal(trigger));
   const RegexId any = pool.repeat(spell(pool, CharSet::all(), Spelling::utf8), 0, kUnbounded);
   machine->free_text_ = pool.minus(any, pool.concat({any, pool.any_of(std::move(literals)), any}));
@@ -108,6 +109,7 @@ ContextId TagMachine::intern(const Frame& frame) {
 void TagMachine::begin(std::vector<Config>& out) {
   if (!required_) return enter_text(out);
   std::vector<TaggedRegex> parts;
+  parts.reserve(tags_.size());
   for (uint32_t tag = 0; tag < tags_.size(); ++tag) parts.push_back({kFirstTag + tag, tags_[tag].begin});
   out.push_back({.lex = lexicon().state(std::move(parts)),
                  .context = intern({.place = Place::text, .tag = 0, .inner = 0}),
@@ -151,6 +153,7 @@ void TagMachine::after_tag(std::vector<Config>& out) {
     RegexPool& pool = lexicon().pool();
     const RegexId gap = pool.repeat(pool.bytes(ByteSet::of(" \n")), 0, 2);
     std::vector<TaggedRegex> parts;
+    parts.reserve(tags_.size());
     for (uint32_t tag = 0; tag < tags_.size(); ++tag)
       parts.push_back({kFirstTag + tag, pool.concat(gap, tags_[tag].begin)});
     out.push_back({.lex = lexicon().state(std::move(parts)),

@@ -9,6 +9,8 @@
 namespace mlxserving::grammar {
 namespace {
 
+constexpr size_t kReferenceBytesMax = 12;  // "&#x0010FFFF;"
+
 bool is_name_start(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':' || c >= 0x80;
 }
@@ -90,7 +92,7 @@ class XmlParser {
         continue;
       }
       const size_t end = raw.find(';');
-      if (end == std::string_view::npos || end > 12) return refuse("& must be written &amp;");
+      if (end > kReferenceBytesMax) return refuse("& must be written &amp;");
       const auto point = reference(raw.substr(1, end - 1));
       if (!point) return refuse("unknown reference " + std::string(raw.substr(0, end + 1)));
       utf8::append(out, *point);

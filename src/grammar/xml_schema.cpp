@@ -287,6 +287,7 @@ class XmlSchemaReader {
     std::vector<Expression> orders;
     do {
       std::vector<Expression> sequence;
+      sequence.reserve(order.size());
       for (const size_t i : order) sequence.push_back(parts[i]);
       orders.push_back(Expression::all(std::move(sequence)));
     } while (std::ranges::next_permutation(order).found);

@@ -113,7 +113,7 @@ bool ErrorSlot::is_empty() const {
   return !error_.has_value();
 }
 
-std::vector<mx::array> make_primitive(PrimitiveSpec spec, std::vector<mx::array> inputs,
+std::vector<mx::array> make_primitive(PrimitiveSpec spec, const std::vector<mx::array>& inputs,
                                       std::shared_ptr<ErrorSlot> errors, mx::Stream stream) {
   check(spec.shapes.size() == spec.dtypes.size(), "a type for each shape");
   auto primitive = std::make_shared<KernelPrimitive>(stream, Work{spec.name, std::move(spec.body), std::move(errors)});

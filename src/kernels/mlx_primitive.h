@@ -47,7 +47,7 @@ struct PrimitiveSpec {
 // One array for each shape. When MLX evaluates it, `body` runs on the stream's thread; what it throws goes to `errors`
 // and the outputs become zero. Nodes after the first fault of a slot do not run, their outputs are zero too. Inputs
 // that are not row-contiguous throw std::invalid_argument out of eval, on the caller's thread, where that is safe.
-std::vector<mlx::core::array> make_primitive(PrimitiveSpec spec, std::vector<mlx::core::array> inputs,
+std::vector<mlx::core::array> make_primitive(PrimitiveSpec spec, const std::vector<mlx::core::array>& inputs,
                                              std::shared_ptr<ErrorSlot> errors, mlx::core::Stream stream);
 
 // Evaluates `x` as mlx::core::eval does, but bodies of primitives made here run on the calling thread, one after

@@ -114,6 +114,7 @@ class CpuOps final : public Ops {
                      [runtime = runtime_, runs = step_->runs(rows_of(x)),
                       ws = std::vector<Linear>(ws.begin(), ws.end())](const Buffers& b) {
                        std::vector<CpuRuntime::Output> outputs;
+                       outputs.reserve(ws.size());
                        for (size_t i = 0; i < ws.size(); ++i) outputs.push_back({cpu(ws[i]), b.output(i)});
                        runtime->multiply(b.input(0), runs, outputs);
                      });

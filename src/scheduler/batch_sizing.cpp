@@ -1,7 +1,6 @@
 #include "scheduler/batch_sizing.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "scheduler/overloaded.h"
 
@@ -67,7 +66,7 @@ void BatchSizing::judge(Window window) {
 }
 
 void BatchSizing::go(State state) {
-  state_ = std::move(state);
+  state_ = state;
   ++transitions_;
 }
 

@@ -1,14 +1,13 @@
 #include "scheduler/circuit_breaker.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "scheduler/overloaded.h"
 
 namespace mlxserving::scheduler {
 
 void CircuitBreaker::go(State state) {
-  state_ = std::move(state);
+  state_ = state;
   ++transitions_;
 }
 

@@ -168,7 +168,7 @@ void Scheduler::commit(const Plan& plan) {
     const auto it = sequences_.find(chunk.sequence);
     if (it == sequences_.end() || it->second.life.pages() == nullptr) continue;
     const std::span<const int32_t> prompt = *it->second.spec.prompt;
-    const auto done = static_cast<size_t>(chunk.position_begin + chunk.token_count);
+    const auto done = static_cast<size_t>(chunk.position_begin) + static_cast<size_t>(chunk.token_count);
     cache_.insert(prompt.first(done), *it->second.life.pages(), step_);
   }
 }

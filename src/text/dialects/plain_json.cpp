@@ -7,6 +7,7 @@ namespace mlxserving::text {
 
 std::unique_ptr<AnswerParser> make_plain_json(const std::vector<ToolSignature>& tools) {
   std::vector<std::string> names;
+  names.reserve(tools.size());
   for (const ToolSignature& tool : tools) names.push_back(tool.name);
   return std::make_unique<CallParser>(
       CallSections{.opens = {}, .first_characters = "{[`", .reader = [names](const std::string&) {

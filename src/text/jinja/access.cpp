@@ -204,8 +204,8 @@ Value call(Rendering& rendering, const Value& function, const Arguments& argumen
       return native.closure ? native.closure(rendering, arguments) : native.code(rendering, native.self, arguments);
     }
     case Kind::macro: {
-      const Value holder =
-          function;  // NOLINT(performance-unnecessary-copy-initialization): the call may drop the last other
+      // The call may drop the last other holder. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
+      const Value holder = function;
       return holder.as<MacroValue>().interpreter->call_macro(holder.as<MacroValue>(), arguments);
     }
     case Kind::loop: {
