@@ -245,8 +245,8 @@ BlockFn small_group_function(GgmlType type) {
 
 void dequantize_affine_block(const AffineType& type, const std::byte* block, float* out) {
   uint8_t codes[kSuperBlock] = {};
-  float scales[kSuperBlock / kAffineGroup];
-  float biases[kSuperBlock / kAffineGroup];
+  float scales[kSuperBlock / kAffineGroup] = {};
+  float biases[kSuperBlock / kAffineGroup] = {};
   type.convert(block, {codes, scales, biases});
   for (size_t i = 0; i < block_elements(type.type); ++i) {
     out[i] = static_cast<float>(codes[i]) * scales[i / kAffineGroup] + biases[i / kAffineGroup];

@@ -76,7 +76,7 @@ void PreTokenized::append_split(const Piece& piece, std::vector<Match>& matches,
     for (Match& m : matches) m.is_match = !m.is_match;
   }
   switch (behavior) {
-    case SplitBehavior::Removed: break;
+    case SplitBehavior::Removed:
     case SplitBehavior::Isolated: break;
     case SplitBehavior::MergedWithPrevious: merge_with_previous(matches); break;
     case SplitBehavior::MergedWithNext: merge_with_next(matches); break;
