@@ -75,7 +75,8 @@ class HeaderReader final : public Json::json_sax_t {
     entries.back().dtype = value;
     return true;
   }
-  bool null() override { return unexpected("null"); }
+  // MLX writes the metadata as null where it was given none.
+  bool null() override { return (depth_ == 1 && in_metadata_) || unexpected("null"); }
   bool boolean(bool) override { return unexpected("a boolean"); }
   bool number_integer(number_integer_t) override { return unexpected("a negative number"); }
   bool number_float(number_float_t, const string_t&) override { return unexpected("a fraction or a number over 2^64"); }

@@ -49,6 +49,11 @@ TEST(Safetensors, tensors_are_read_in_place_in_the_order_of_their_bytes) {
 
 TEST(Safetensors, a_file_without_tensors_is_sound) { EXPECT_EQ(error_of("{}", 0), ""); }
 
+TEST(Safetensors, metadata_may_be_null) {  // as mx.save_safetensors writes it
+  EXPECT_EQ(error_of(R"({"__metadata__":null,"a":{"data_offsets":[0,4],"dtype":"F32","shape":[1]}})", 4), "");
+  EXPECT_NE(error_of(R"({"a":null})", 0), "");
+}
+
 struct Fault {
   const char* header;
   size_t data_bytes;
