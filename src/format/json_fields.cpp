@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/utf8.h"
 
 namespace mlxserving::format {
@@ -18,13 +20,29 @@ const Json* JsonFields::find(const char* key) const {
   return it == object_.end() || it->is_null() ? nullptr : &*it;
 }
 
-std::optional<int64_t> JsonFields::as_integer(const char* key, const Json& value, IntegerRange range) const {
+namespace {
+
+// Also of 4096.0 and 1e6: some tools write every number as a fraction.
+std::optional<int64_t> whole_number(const Json& value) {
+  constexpr double kExactMax = 9007199254740992.0;  // 2^53: below it no two integers share a double
+  if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    if (number != std::trunc(number) || std::abs(number) > kExactMax) return std::nullopt;
+    return static_cast<int64_t>(number);
+  }
   const bool fits = value.is_number_integer() && !(value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX);
-  if (!fits || value.get<int64_t>() < range.min || value.get<int64_t>() > range.max) {
+  return fits ? std::optional(value.get<int64_t>()) : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int64_t> JsonFields::as_integer(const char* key, const Json& value, IntegerRange range) const {
+  const auto number = whole_number(value);
+  if (!number || *number < range.min || *number > range.max) {
     fault(key, fmt::format("must be an integer in [{}, {}], got {}", range.min, range.max, shown(value)));
     return std::nullopt;
   }
-  return value.get<int64_t>();
+  return number;
 }
 
 std::optional<double> JsonFields::as_number(const char* key, const Json& value, NumberRange range) const {

@@ -20,7 +20,7 @@ namespace {
 struct Family {
   std::string_view model_type;
   RopeDefaults rope = {};
-  std::optional<bool> tie_word_embeddings = true;
+  std::optional<bool> tie_word_embeddings = true;  // nullopt: tied when the files hold no lm_head
   std::string_view activation = "silu";
   std::optional<int64_t> head_dim = std::nullopt;  // else hidden_size / num_attention_heads
   std::optional<int64_t> hidden_size = std::nullopt;
@@ -29,6 +29,8 @@ struct Family {
   std::optional<int64_t> num_attention_heads = std::nullopt;
   std::optional<int64_t> num_key_value_heads = std::nullopt;  // else num_attention_heads
   std::optional<int64_t> vocab_size = std::nullopt;
+  std::optional<double> query_pre_attn_scalar = std::nullopt;  // else head_dim
+  int64_t sliding_window = 0;                                  // 0: none
   int64_t max_position_embeddings = 2048;
 };
 
@@ -54,6 +56,8 @@ constexpr Family kFamilies[] = {
      .num_attention_heads = 4,
      .num_key_value_heads = 1,
      .vocab_size = 262'144,
+     .query_pre_attn_scalar = 256,
+     .sliding_window = 512,
      .max_position_embeddings = 131'072},
     // The text part of gemma3, whose text_config holds only what differs from a larger model.
     {.model_type = "gemma3",
@@ -67,6 +71,8 @@ constexpr Family kFamilies[] = {
      .num_attention_heads = 8,
      .num_key_value_heads = 4,
      .vocab_size = 262'208,
+     .query_pre_attn_scalar = 256,
+     .sliding_window = 512,
      .max_position_embeddings = 131'072},
 };
 
@@ -171,6 +177,7 @@ class Reader {
     config_.attention_bias = text_.boolean("attention_bias", false);
     config_.mlp_bias = text_.boolean("mlp_bias", false);
     config_.query_pre_attn_scalar = text_.number("query_pre_attn_scalar");
+    if (!config_.query_pre_attn_scalar) config_.query_pre_attn_scalar = family_.query_pre_attn_scalar;
     config_.attn_logit_softcapping = text_.number("attn_logit_softcapping");
     config_.final_logit_softcapping = text_.number("final_logit_softcapping");
     const char* key = text_.has("hidden_activation") ? "hidden_activation" : "hidden_act";
@@ -181,7 +188,9 @@ class Reader {
     }
   }
 
+  // A family without a default goes by the files alone: mlx-lm's Gemma 3 never looks at the setting.
   std::optional<bool> tied() const {
+    if (!family_.tie_word_embeddings) return std::nullopt;
     const char* key = "tie_word_embeddings";
     const JsonFields& holder = text_.has(key) ? text_ : top_;
     return holder.has(key) ? holder.boolean(key, false) : family_.tie_word_embeddings;
@@ -189,7 +198,8 @@ class Reader {
 
   void read_layers() {
     const auto count = static_cast<size_t>(config_.num_hidden_layers);
-    config_.sliding_window = static_cast<int32_t>(text_.integer("sliding_window", {1, INT32_MAX / 2}, int64_t{0}));
+    config_.sliding_window =
+        static_cast<int32_t>(text_.integer("sliding_window", {1, INT32_MAX / 2}, family_.sliding_window));
     config_.layer_types = text_.has("layer_types") ? named_layers() : implied_layers();
     if (config_.layer_types.size() != count && !faults_.first()) {
       text_.fault("layer_types",

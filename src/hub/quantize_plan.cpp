@@ -109,7 +109,8 @@ class Planner {
     format::FieldFaults faults("config.json");
     const format::JsonFields fields(config_, "", faults);
     layers_ = fields.integer("num_hidden_layers", {0, INT32_MAX}, int64_t{0});
-    is_tied_ = fields.boolean("tie_word_embeddings", false);
+    const bool files_decide = fields.text("model_type", "").starts_with("gemma3");  // see format/model_config.cpp
+    is_tied_ = fields.boolean("tie_word_embeddings", false) && !files_decide;
     if (faults.first()) return *faults.first();
     for (const auto& [name, tensor] : weights_.tensors) {
       if (is_dropped(name) || belongs_to_packed(name)) continue;

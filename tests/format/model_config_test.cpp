@@ -47,6 +47,8 @@ TEST(ModelConfig, silent_fields_take_the_family_defaults) {
   EXPECT_EQ(sliding_layers(read_config), 0);
   EXPECT_EQ(read(with(llama(), {{"model_type", "qwen2"}})).rope.theta, 1e6);
   EXPECT_EQ(read(with(llama(), {{"model_type", "qwen3"}})).head_dim, 128);
+  EXPECT_EQ(read({{"model_type", "gemma3_text"}}).sliding_window, 512);
+  EXPECT_EQ(read({{"model_type", "gemma3_text"}, {"head_dim", 64}}).query_pre_attn_scalar, 256);
   EXPECT_EQ(read(with(llama(), {{"model_type", "phi3"}})).tie_word_embeddings, false);
 }
 
@@ -62,6 +64,22 @@ TEST(ModelConfig, a_silent_file_has_the_familys_longest_text) {
 
 TEST(ModelConfig, null_counts_as_absent) {
   EXPECT_EQ(read(with(llama(), {{"head_dim", nullptr}, {"rope_scaling", nullptr}})).head_dim, 16);
+}
+
+TEST(ModelConfig, gemmas_files_decide_whether_embeddings_are_tied) {
+  for (const bool setting : {false, true}) {
+    EXPECT_EQ(read({{"model_type", "gemma3_text"}, {"tie_word_embeddings", setting}}).tie_word_embeddings,
+              std::nullopt);
+    EXPECT_EQ(read(with(llama(), {{"tie_word_embeddings", setting}})).tie_word_embeddings, setting);
+  }
+}
+
+TEST(ModelConfig, whole_numbers_may_be_written_as_fractions) {
+  const ModelConfig config = read(with(llama(), {{"hidden_size", 64.0}, {"max_position_embeddings", 1e6}}));
+  EXPECT_EQ(config.hidden_size, 64);
+  EXPECT_EQ(config.max_position_embeddings, 1'000'000);
+  EXPECT_NE(error_of(with(llama(), {{"hidden_size", 64.5}})), "");
+  EXPECT_NE(error_of(with(llama(), {{"max_position_embeddings", 1e300}})), "");
 }
 
 TEST(ModelConfig, a_fault_names_file_field_found_and_allowed) {

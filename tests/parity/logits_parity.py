@@ -108,6 +108,8 @@ def cases():
         rope_parameters=dict(
             full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1e6),
             sliding_attention=dict(rope_type="default", rope_theta=10000.0))))
+    yield Case("gemma3_text, silent about its scale", {k: v for k, v in GEMMA3.items() if k != "query_pre_attn_scalar"}, quick=False)
+    yield Case("gemma3_text, lm_head in the files", dict(GEMMA3, tie_word_embeddings=True), quick=False)
     yield Case("gemma3, the text of a vision model", GEMMA3, wrap=True)
     yield Case("phi3", PHI3)
     yield Case("phi3, longrope", dict(PHI3, rope_scaling=longrope(16)))
