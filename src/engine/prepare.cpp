@@ -54,7 +54,11 @@ struct PromptReader {
       MLXS_TRY(RenderedPrompt rendered, render(Json::array({{{"role", "user"}, {"content", prompt.text}}}), {}, text));
       return std::move(rendered.ids);
     }
-    MLXS_TRY(const text::Encoding encoding, text.tokenizer->encode(prompt.text));
+    MLXS_TRY(text::Encoding encoding, text.tokenizer->encode(prompt.text));
+    // A text that spells its beginning itself, as a rendered template does, gets no second one: so does mlx-lm.
+    if (encoding.ids.size() > 1 && encoding.ids[0] == encoding.ids[1]) {
+      MLXS_TRY(encoding, text.tokenizer->encode(prompt.text, {.add_special_tokens = false}));
+    }
     return to_ids(encoding.ids);
   }
 

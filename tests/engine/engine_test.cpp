@@ -58,6 +58,15 @@ TEST_F(EngineTest, a_greedy_answer_among_others_equals_the_answer_alone) {
   for (size_t i = 0; i < prompts.size(); ++i) EXPECT_EQ(read_all(*streams[i]).ids, alone[i]) << "prompt " << i;
 }
 
+TEST_F(EngineTest, a_raw_prompt_that_spells_its_beginning_gets_no_second_one) {
+  const test::TinyModel model({.adds_start = true});
+  const auto engine = load(model);
+  const auto tokens = [&](const char* prompt) { return answer(*engine, ask(prompt, 1)).finished->usage.prompt_tokens; };
+  EXPECT_EQ(tokens("Hello"), 6);
+  EXPECT_EQ(tokens("<|im_start|>Hello"), 6);
+  EXPECT_EQ(tokens("<|im_start|><|im_start|>Hello"), 7);
+}
+
 TEST_F(EngineTest, a_seed_gives_the_same_text_and_another_seed_another) {
   const auto engine = load(model_);
   GenerateRequest request = ask("Once upon a time", 64);

@@ -19,6 +19,7 @@ struct TinyModelOptions {
   int32_t sliding_window = 0;  // of every layer; 0: none
   bool full_layer = false;     // the last layer has no window all the same
   bool chat_template = true;
+  bool adds_start = false;  // the tokenizer puts <|im_start|> before a text
   uint32_t seed = 7;
 };
 
@@ -32,7 +33,9 @@ class TinyModel {
     dir_ = std::filesystem::temp_directory_path() /
            ("mlxs-tiny-" + std::to_string(std::random_device{}()) + "-" + std::to_string(options.seed));
     files(options).write(dir_);
-    write("tokenizer.json", to_text(tokenizer()));
+    Json words = tokenizer();
+    if (options.adds_start) words["post_processor"] = start_adder();
+    write("tokenizer.json", to_text(words));
     Json tokenizer_config = {{"eos_token", "<|im_end|>"}};
     if (options.chat_template) tokenizer_config["chat_template"] = kTemplate;
     write("tokenizer_config.json", to_text(tokenizer_config));
@@ -111,6 +114,17 @@ class TinyModel {
               {"ignore_merges", false},
               {"vocab", vocab},
               {"merges", Json::array()}}}};
+  }
+
+  static Json start_adder() {
+    const std::string start = "<|im_start|>";
+    const Json pieces = {{{"SpecialToken", {{"id", start}, {"type_id", 0}}}},
+                         {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}};
+    const Json token = {{"id", start}, {"ids", {kTinyStart}}, {"tokens", {start}}};
+    return {{"type", "TemplateProcessing"},
+            {"single", pieces},
+            {"pair", Json::array()},
+            {"special_tokens", {{start, token}}}};
   }
 
   void write(const std::string& name, const std::string& bytes) const {
