@@ -168,6 +168,23 @@ Result<void> add_files(const fs::path& directory, std::vector<Source>& sources) 
   return {};
 }
 
+// As transformers hands it to templates: what is null is left out, for many would print "None", and the reasoning goes
+// by every name that some template reads it under.
+Json as_templates_expect(const Json& message) {
+  Json given = Json::object();
+  for (const auto& [key, value] : message.items()) {
+    if (!value.is_null()) given[key] = value;
+  }
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"}) {
+    if (!given.contains(name)) continue;
+    Json named = {{"thinking", given[name]}};
+    named.update(given);
+    named["reasoning_content"] = given[name];
+    return named;
+  }
+  return given;
+}
+
 // --- continue_final_message
 
 // Stands for the end of the last message while the template renders. No template has a reason to touch it.
@@ -333,7 +350,8 @@ Result<jinja::Rendered> ChatTemplate::render(const ChatRequest& request) const {
   Json context = Json::object();
   for (const auto& [name, text] : special_tokens_) context[name] = text;
   context.update(request.kwargs);
-  context["messages"] = request.messages;
+  Json& messages = context["messages"] = Json::array();
+  for (const Json& message : request.messages) messages.push_back(as_templates_expect(message));
   context["tools"] = request.tools;
   context["documents"] = request.documents;
   context["add_generation_prompt"] = request.add_generation_prompt;

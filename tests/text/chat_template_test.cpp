@@ -131,6 +131,24 @@ TEST(ChatTemplate, the_generation_prompt_and_kwargs_reach_the_template) {
   EXPECT_EQ(text_of(parsed, request), "<|im_start|>user\nhi <|im_end|>\nFalse");
 }
 
+TEST(ChatTemplate, reasoning_is_found_under_the_name_the_template_reads) {
+  const auto parsed = ChatTemplate::parse("{{ messages[0].thinking }}|{{ messages[0].reasoning_content }}", {});
+  const auto shown = [&](const std::string& fields) {
+    const std::string messages = R"([{"role": "assistant", "content": "a", )" + fields + "}]";
+    return text_of(parsed, request_with(messages.c_str()));
+  };
+  EXPECT_EQ(shown(R"("reasoning_content": "r")"), "r|r");
+  EXPECT_EQ(shown(R"("thinking": "t")"), "t|t");
+  EXPECT_EQ(shown(R"("reasoning": "o", "reasoning_content": null)"), "o|o");
+  EXPECT_EQ(shown(R"("thinking": "t", "reasoning_content": "r")"), "t|r");
+  EXPECT_EQ(shown(R"("name": "n")"), "|");
+}
+
+TEST(ChatTemplate, a_field_that_is_null_is_absent) {
+  const auto parsed = ChatTemplate::parse("{{ messages[0].content }}{{ messages[0].tool_calls is defined }}", {});
+  EXPECT_EQ(text_of(parsed, request_with(R"([{"role": "assistant", "content": null, "tool_calls": null}])")), "False");
+}
+
 TEST(ChatTemplate, the_final_message_can_be_left_open) {
   ChatRequest request =
       request_with(R"([{"role": "user", "content": "q"}, {"role": "assistant", "content": "The ans "}])");
