@@ -15,7 +15,8 @@ constexpr int kExitFailed = 1;         // the work failed: a model that cannot b
 constexpr int kExitUsage = 2;          // the command line is wrong
 constexpr int kExitInterrupted = 130;  // Ctrl-C
 
-// Says on standard error what the command line got wrong, which only reading it together could tell; kExitUsage.
+// Says on standard error what the command line got wrong, which only reading it together could tell; kExitUsage. main
+// adds where the help is.
 int wrong_usage(const std::string& text);
 
 // Declares the command's arguments on its sub-command and returns what runs it, which gives the exit code. An Error is

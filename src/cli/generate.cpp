@@ -1,6 +1,7 @@
 // `mlx-serving generate`: one answer to one prompt, for people and for scripts.
 #include <cstdio>
 #include <iostream>
+#include <random>
 
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
@@ -64,12 +65,13 @@ void add(Answer& answer, const TextDelta& delta) {
   answer.logprobs.push_back(std::move(entry));
 }
 
-Json to_json(Answer answer, const Finished& finished) {
+Json to_json(Answer answer, const Finished& finished, int64_t seed) {
   const Usage& usage = finished.usage;
   const Timings& timings = finished.timings;
   Json object = {{"text", answer.text + finished.text},
                  {"ids", std::move(answer.ids)},
                  {"finish_reason", to_string(finished.reason)},
+                 {"seed", seed},
                  {"usage",
                   {{"prompt_tokens", usage.prompt_tokens},
                    {"cached_tokens", usage.cached_tokens},
@@ -85,7 +87,7 @@ Json to_json(Answer answer, const Finished& finished) {
 }
 
 // Prints text as it comes, or gathers it; the exit code.
-Result<int> print_answer(Stream& stream, const Options& options) {
+Result<int> print_answer(Stream& stream, const Options& options, int64_t seed) {
   Answer answer;
   while (auto event = stream.next()) {
     if (const auto* failed = std::get_if<Failed>(&*event)) return failed->error;
@@ -99,7 +101,7 @@ Result<int> print_answer(Stream& stream, const Options& options) {
     }
     const auto& finished = std::get<Finished>(*event);
     if (options.json) {
-      std::cout << to_text(to_json(std::move(answer), finished)) << "\n";
+      std::cout << to_text(to_json(std::move(answer), finished, seed)) << "\n";
     } else {
       std::cout << finished.text << std::endl;
     }
@@ -109,7 +111,8 @@ Result<int> print_answer(Stream& stream, const Options& options) {
 }
 
 Result<int> run_generate(const Options& options) {
-  MLXS_TRY(const SamplingParams sampling, options.knobs.read());
+  MLXS_TRY(SamplingParams sampling, options.knobs.read());
+  if (!sampling.seed) sampling.seed = std::random_device{}();
   if (sampling.logprobs && !options.json) return wrong_usage("--logprobs shows nothing without --json");
   MLXS_TRY(Constraint constraint, options.constraint.read());
   MLXS_TRY(std::string prompt, read_prompt(options));
@@ -121,7 +124,7 @@ Result<int> run_generate(const Options& options) {
                                               .raw = options.raw,
                                               .gaps = options.gaps}));
   interrupt.on_signal([&] { stream->cancel(); });
-  Result<int> code = print_answer(*stream, options);
+  Result<int> code = print_answer(*stream, options, *sampling.seed);
   interrupt.on_signal({});
   return code;
 }
@@ -141,7 +144,7 @@ Runner declare_generate(CLI::App& command) {
   CLI::Option* json =
       command.add_flag("--json", options->json,
                        "Print one JSON object at the end: text, ids (every sampled token, the end token included), "
-                       "finish_reason, usage, timings.");
+                       "finish_reason, seed, usage, timings.");
   command.add_flag("--gaps", options->gaps, "With --json: the largest logit minus the second, for each token.")
       ->needs(json);
   return [options] { return run_generate(*options); };

@@ -15,6 +15,7 @@
 
 #include "cli/command.h"
 #include "core/similar.h"
+#include "core/utf8.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -44,7 +45,8 @@ constexpr Row kCommands[] = {
     {"schema", "Print every message of every boundary as JSON Schema, TypeScript or Zod", declare_schema},
 };
 
-void print(const Error& error) { std::fprintf(stderr, "error: %s\n", error.message.c_str()); }
+// A message may quote the bytes of a broken file.
+void print(const Error& error) { std::fprintf(stderr, "error: %s\n", utf8::to_valid(error.message).c_str()); }
 
 // A standard stream that the caller closed would be given to the next file opened, and what is meant for a person
 // would be written into a model. In their place: input that ends, output that fails, messages nobody reads.
@@ -61,12 +63,19 @@ bool is_unknown_command(int argc, char** argv) {
   return std::ranges::none_of(kCommands, [&](const Row& row) { return argv[1] == std::string_view(row.name); });
 }
 
+int hint_at_help(const std::string& command) {
+  std::fprintf(stderr, "Run mlx-serving %s--help for more information.\n",
+               command.empty() ? "" : (command + " ").c_str());
+  return kExitUsage;
+}
+
 int refuse_command(const std::string& name) {
   std::vector<std::string_view> names;
   for (const Row& row : kCommands) names.emplace_back(row.name);
   const auto near = most_similar(name, names);
-  return wrong_usage(fmt::format("there is no command '{}'{}", name,
-                                 near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
+  wrong_usage(fmt::format("there is no command '{}'{}", name,
+                          near ? fmt::format("; did you mean '{}'?", *near) : std::string()));
+  return hint_at_help("");
 }
 
 std::string usage_fault(const CLI::App* app, const CLI::Error& error) {
@@ -104,6 +113,7 @@ int run(int argc, char** argv) {
   for (const auto& [command, runner] : commands) {
     if (!command->parsed()) continue;
     const Result<int> code = runner();
+    if (code && *code == kExitUsage) return hint_at_help(command->get_name());
     if (code) return is_output_written() ? *code : kExitFailed;
     print(code.error());
     return code.error().code == ErrorCode::cancelled ? kExitInterrupted : kExitFailed;
@@ -114,7 +124,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int wrong_usage(const std::string& text) {
-  std::fprintf(stderr, "error: %s\nRun mlx-serving --help for more information.\n", text.c_str());
+  std::fprintf(stderr, "error: %s\n", text.c_str());
   return kExitUsage;
 }
 

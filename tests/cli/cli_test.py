@@ -69,6 +69,11 @@ class Usage(unittest.TestCase):
                 self.assertTrue(result.stderr.startswith("error: "), result.stderr)
                 self.assertIn(text, result.stderr)
 
+    def test_a_wrong_command_line_names_the_help_of_its_command(self):
+        for arguments in [["quantize", "a", "b", "--bits", "7"], ["quantize", "a"], ["template", "a"]]:
+            with self.subTest(arguments):
+                self.assertTrue(run(*arguments).stderr.endswith(f"Run mlx-serving {arguments[0]} --help for more information.\n"))
+
     def test_an_empty_prompt_is_one_and_standard_input_is_not_waited_for(self):
         with subprocess.Popen([BINARY, "generate", "/nonexistent", ""], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
             self.assertIn(b"the prompt must not be empty", waiting.communicate(timeout=60)[1])
@@ -83,6 +88,15 @@ class Usage(unittest.TestCase):
             result = run("generate", file.name, "hi")
         self.assertEqual(result.returncode, 1)
         self.assertIn(f"mlx-serving convert {file.name}", result.stderr)
+
+    def test_an_error_about_broken_bytes_is_text(self):
+        header = b'{"\xff":1}'
+        with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+            file.write(len(header).to_bytes(8, "little") + header)
+            file.flush()
+            result = subprocess.run([BINARY, "inspect", file.name], capture_output=True)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("error: ", result.stderr.decode("utf-8"))
 
     def test_cases_come_from_files_and_pipes_and_not_from_folders(self):
         case = '{"k": 1, "template": "{{ a }}", "context": {"a": 2}}\n'
@@ -169,6 +183,11 @@ class Answers(unittest.TestCase):
         self.assertEqual(len(answer["logprobs"][0]["top_logprobs"]), 2)
         self.assertTrue(answer["text"].startswith(" Paris"))
         self.assertEqual(answer["usage"]["completion_tokens"], 5)
+
+    def test_a_seed_that_was_drawn_is_reported_and_gives_the_text_again(self):
+        drawn = json.loads(run("generate", MODEL, "Once", "--raw", "--max-tokens", "8", "--json").stdout)
+        again = run("generate", MODEL, "Once", "--raw", "--max-tokens", "8", "--json", "--seed", str(drawn["seed"]))
+        self.assertEqual(json.loads(again.stdout)["ids"], drawn["ids"])
 
     @unittest.skipUnless(pathlib.Path("/dev/full").exists(), "needs /dev/full")
     def test_an_answer_that_cannot_be_written_is_a_failure(self):
