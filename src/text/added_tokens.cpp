@@ -151,8 +151,10 @@ void AddedTokens::cut(const PreTokenized& text, const Piece& piece, const Matche
     size_t end = at + bytes;
     at = end;
     if (token.single_word && (ends_with_word(all.substr(0, begin)) || starts_with_word(all.substr(end)))) continue;
-    if (token.lstrip) begin = std::min(std::max(space_at_end(all.substr(0, begin)), gap), end);
     if (token.rstrip) end += space_at_start(all.substr(end));
+    // The token before may have taken the white space of this one, and this one with it.
+    if (token.lstrip) begin = std::max(space_at_end(all.substr(0, begin)), gap);
+    if (begin >= end) continue;
     if (gap < begin) out.push_back({static_cast<uint32_t>(gap), static_cast<uint32_t>(begin), 0, Piece::kNoToken});
     out.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(end), 0, static_cast<int32_t>(id)});
     gap = end;

@@ -534,6 +534,8 @@ void BpeBuilder::State::find_bytes() {
 void BpeBuilder::State::find_lengths() {
   const auto ids = static_cast<TokenId>(std::max(tables.keys.ids_end(), tables.odd.ids_end()));
   tables.lengths.assign(ids, kNoLength);
+  // With affixes a token's own bytes are not those of the text, and where characters drop out the sums may still agree.
+  if (!tables.options.continuing_subword_prefix.empty() || !tables.options.end_of_word_suffix.empty()) return;
   for (TokenId id = 0; id < ids; ++id) {
     if (tables.keys.has(id)) tables.lengths[id] = static_cast<uint32_t>(tables.keys.at(id).size());
   }

@@ -1,6 +1,7 @@
 #include "text/byte_alphabet.h"
 
 #include <array>
+#include <charconv>
 
 #include "core/utf8.h"
 
@@ -74,6 +75,15 @@ std::string alphabet_of_bytes(std::string_view bytes) {
   std::string out;
   for (const char byte : bytes) utf8::append(out, char_of_byte(static_cast<uint8_t>(byte)));
   return out;
+}
+
+std::optional<uint8_t> byte_of_fallback(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>')) return std::nullopt;
+  // The reference's parser takes a sign; two digits with one are a number of one digit.
+  const char* first = token.data() + 3 + (token[3] == '+' ? 1 : 0);
+  uint8_t value = 0;
+  const auto [end, error] = std::from_chars(first, token.data() + 5, value, 16);
+  return error == std::errc() && end == token.data() + 5 ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace mlxserving::text

@@ -28,4 +28,7 @@ void map_to_byte_alphabet(AlignedText& text);
 // The vocabulary string for `bytes`.
 std::string alphabet_of_bytes(std::string_view bytes);
 
+// The byte that a token <0xHH> of byte fallback stands for.
+std::optional<uint8_t> byte_of_fallback(std::string_view token);
+
 }  // namespace mlxserving::text

@@ -1,17 +1,27 @@
 #include "text/decoder.h"
 
 #include <algorithm>
-#include <charconv>
+#include <utility>
 
 #include "core/utf8.h"
+#include "text/aligned_text.h"
 #include "text/byte_alphabet.h"
 #include "text/split_pattern.h"
 
 namespace mlxserving::text {
 namespace {
 
+// An empty `from` is found before every character and at the end.
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  if (from.empty()) return;
+  if (from.empty()) {
+    std::string out(to);
+    each_code_point(text, [&](char32_t c) {
+      utf8::append(out, c);
+      out += to;
+    });
+    text = std::move(out);
+    return;
+  }
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
     text.replace(at, from.size(), to);
   }
@@ -55,25 +65,26 @@ class WholeTokenStep : public DecodeStep {
 };
 
 // Bytes of all tokens as one UTF-8 text; what can still become a character waits.
-class ByteLevelStep final : public DecodeStep {
+class ByteLevelStep final : public WholeTokenStep {
  public:
-  explicit ByteLevelStep(bool raw) : raw_(raw) {}
-  void push(std::string token) override {
+  ByteLevelStep(bool fused, bool raw) : WholeTokenStep(fused), raw_(raw) {}
+
+ protected:
+  void decode(std::string token) override {
     const auto bytes = bytes_of_alphabet(token);
-    held_ += bytes ? *bytes : token;
-    const size_t tail = raw_ ? 0 : utf8::incomplete_tail(held_);
-    const std::string ready = held_.substr(0, held_.size() - tail);
-    held_.erase(0, ready.size());
+    bytes_ += bytes ? *bytes : token;
+    const size_t tail = raw_ ? 0 : utf8::incomplete_tail(bytes_);
+    const std::string ready = bytes_.substr(0, bytes_.size() - tail);
+    bytes_.erase(0, ready.size());
     if (!ready.empty()) emit(raw_ ? ready : utf8::to_valid(ready));
   }
-  void finish() override {
-    if (!held_.empty()) emit(utf8::to_valid(held_));
-    next_->finish();
+  void end() override {
+    if (!bytes_.empty()) emit(utf8::to_valid(bytes_));
   }
 
  private:
   bool raw_;
-  std::string held_;
+  std::string bytes_;
 };
 
 // Runs of <0xHH>: a run that is no UTF-8 as a whole is one U+FFFD a byte, so it has to be waited for.
@@ -83,10 +94,10 @@ class ByteFallbackStep final : public WholeTokenStep {
 
  protected:
   void decode(std::string token) override {
-    const int byte = byte_of(token);
-    if (byte >= 0 && raw_) return emit(std::string(1, static_cast<char>(byte)));
-    if (byte >= 0) {
-      run_ += static_cast<char>(byte);
+    const auto byte = byte_of_fallback(token);
+    if (byte && raw_) return emit(std::string(1, static_cast<char>(*byte)));
+    if (byte) {
+      run_ += static_cast<char>(*byte);
       return;
     }
     end();
@@ -94,26 +105,14 @@ class ByteFallbackStep final : public WholeTokenStep {
   }
   void end() override {
     if (run_.empty()) return;
-    std::string text;
-    if (utf8::is_valid(run_)) {
-      text = run_;
-    } else {
-      for (size_t i = 0; i < run_.size(); ++i) utf8::append(text, utf8::kReplacement);
-    }
-    run_.clear();
-    emit(std::move(text));
+    const std::string run = std::exchange(run_, {});
+    if (utf8::is_valid(run)) return emit(run);
+    std::string replacement;
+    utf8::append(replacement, utf8::kReplacement);
+    for (size_t i = 0; i < run.size(); ++i) emit(replacement);
   }
 
  private:
-  static int byte_of(std::string_view token) {
-    if (token.size() != 6 || !token.starts_with("<0x") || !token.ends_with('>')) return -1;
-    // Rust's parser takes a sign; two digits with one are a number of one digit.
-    const char* first = token.data() + 3 + (token[3] == '+' ? 1 : 0);
-    int value = 0;
-    const auto [end, error] = std::from_chars(first, token.data() + 5, value, 16);
-    return error == std::errc() && end == token.data() + 5 && *first != '-' ? value : -1;
-  }
-
   bool raw_;
   std::string run_;
 };
@@ -320,7 +319,9 @@ using Step = std::unique_ptr<DecodeStep>;
 Result<void> parse_stages(const Fields& fields, std::vector<Stage>& stages);
 
 Result<Stage> parse_byte_level(const Fields& /*fields*/) {
-  return Stage{[](const StreamOptions& o, bool) { return Step(std::make_unique<ByteLevelStep>(o.raw_bytes)); }, true};
+  return Stage{
+      [](const StreamOptions& o, bool fused) { return Step(std::make_unique<ByteLevelStep>(fused, o.raw_bytes)); },
+      true};
 }
 
 Result<Stage> parse_byte_fallback(const Fields& /*fields*/) {

@@ -137,7 +137,7 @@ Result<std::shared_ptr<const Regex>> Regex::compile(std::string_view pattern, co
   auto state = std::make_unique<State>();
   OnigErrorInfo info;
   const int code = onig_new(&state->regex, bytes_of(expanded), bytes_of(expanded) + expanded.size(), ONIG_OPTION_NONE,
-                            ONIG_ENCODING_UTF8, ONIG_SYNTAX_RUBY, &info);
+                            ONIG_ENCODING_UTF8, ONIG_SYNTAX_ONIGURUMA, &info);
   if (code != ONIG_NORMAL) {
     return fail(ErrorCode::invalid_model, param, "{}: not a regular expression ({}): {}", param,
                 message_of(code, &info), pattern);

@@ -309,13 +309,15 @@ Result<void> refuse_unsupported(const SpmModel& model) {
   return {};
 }
 
-// As the usual conversion to tokenizer.json writes it.
+// As the usual conversion to tokenizer.json writes it, but that a model which drops extra spaces begins a text with
+// none.
 Json decoder_json(const SpmModel& model) {
+  const uint32_t strips = model.remove_extra_whitespaces ? UINT32_MAX : model.add_dummy_prefix ? 1 : 0;
   Json steps = Json::array();
   steps.push_back({{"type", "Replace"}, {"pattern", {{"String", kMark}}}, {"content", " "}});
   steps.push_back({{"type", "ByteFallback"}});
   steps.push_back({{"type", "Fuse"}});
-  if (model.add_dummy_prefix) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1U}, {"stop", 0U}});
+  if (strips > 0) steps.push_back({{"type", "Strip"}, {"content", " "}, {"start", strips}, {"stop", 0U}});
   return {{"type", "Sequence"}, {"decoders", steps}};
 }
 

@@ -9,6 +9,7 @@
 #include "core/read_file.h"
 #include "core/result.h"
 #include "core/utf8.h"
+#include "text/byte_alphabet.h"
 #include "text/sentencepiece_file.h"
 #include "text/tokenizer_file.h"
 
@@ -154,10 +155,9 @@ void Tokenizer::Impl::find_offsets(const PreTokenized& text, std::string_view or
 std::string Tokenizer::Impl::token_text(const PreTokenized& text, const ModelOutput& output, size_t i) const {
   const Extent& extent = output.extents[i];
   const Piece& piece = text.pieces()[extent.piece];
-  if (piece.is_token() || parts.tokens_are_text) {
-    return std::string(text.text_of(piece).substr(extent.begin, extent.end - extent.begin));
-  }
-  return parts.model->token_of(output.ids[i]).value_or("");
+  std::string token = parts.model->token_of(output.ids[i]).value_or("");
+  const bool is_text = piece.is_token() || (parts.tokens_are_text && !byte_of_fallback(token));
+  return is_text ? std::string(text.text_of(piece).substr(extent.begin, extent.end - extent.begin)) : token;
 }
 
 Result<Encoding> Tokenizer::Impl::encode(std::string_view text, const EncodeOptions& options,

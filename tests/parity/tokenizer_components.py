@@ -44,7 +44,7 @@ def patterns():
         "?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
         r"(?=(\d{3})+(?!\d))", r"\d{1,3}(?=(?:\d{3})*\b)", r"\b", r"\w+|[^\w\s]+", r"[\p{Han}]+|[^\p{Han}]+?", r"\W",
         r"[[:digit:]]+x?", r"[a-z&&[^aeiou]]+", r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}+", r"\s+$", r"^\s+", "(?i:the|hello)",
-        r"[^\S\n]+", r"\p{Ll}+\P{Ll}", r"[\D]", r"\p{Lu}\p{Uppercase_Letter}*",
+        r"[^\S\n]+", r"\p{Ll}+\P{Ll}", r"[\D]", r"\p{Lu}\p{Uppercase_Letter}*", r"\O{1,3}", r"\N+",
     ]
 
 
@@ -131,6 +131,7 @@ ADDED = [
     added("the", single_word=True), added("don't", normalized=True), added("Hello", normalized=True, special=True), added("<tool>", special=True, lstrip=True),
     added("<ask>", rstrip=True), added("<<", lstrip=True, rstrip=True), added("café", normalized=True), added("\n\n"), added("= ", normalized=True),
     added("[MASK]", lstrip=True, special=True), added("<ta"), added("ﬁ", normalized=True), added("é"),
+    added("   ", lstrip=True, rstrip=True),
 ]
 
 
@@ -176,16 +177,20 @@ def all_decoders():
                 d.CTC(pad_token="e", cleanup=False), d.Fuse(), d.ByteFallback(), d.Replace("e", "EE"), d.Replace(Regex("[a-f]+"), "_"), d.Strip("a", 1, 0),
                 d.Sequence(spm), d.Sequence([*spm, d.Strip(" ", 1, 0)]), d.Sequence([*spm, d.Strip(" ", 2, 0)]), d.Sequence([]),
                 d.Sequence([d.Fuse(), d.Replace("th", "x")]), d.Sequence([d.ByteLevel(), d.Metaspace()]), d.Sequence([d.BPEDecoder(), d.Fuse(), d.ByteFallback()]),
-                d.Sequence([d.WordPiece(), d.CTC()])]:
+                d.Sequence([d.WordPiece(), d.CTC()]), d.BPEDecoder(suffix=""), d.CTC(word_delimiter_token=""), d.Sequence([d.ByteFallback(), d.CTC()]),
+                d.Sequence([d.Fuse(), d.ByteLevel()])]:
         yield as_json(one)
 
 
 def all_post_processors():
     p = processors
+    bos = p.TemplateProcessing("<s> $A", "<s> $A <s> $B:1", special_tokens=[{"id": "<s>", "ids": [1, 5], "tokens": ["<s>", "<pad>"]}])
     template = p.TemplateProcessing("<s> $A </s> </s>", "<s> $A </s> $B:1 </s>:1", special_tokens=[("<s>", 1), ("</s>", 2)])
     for one in [template, p.ByteLevel(trim_offsets=True), p.ByteLevel(trim_offsets=False), p.BertProcessing(("[SEP]", 4), ("[CLS]", 3)),
                 p.RobertaProcessing(("</s>", 2), ("<s>", 1)), p.RobertaProcessing(("</s>", 2), ("<s>", 1), trim_offsets=True, add_prefix_space=False),
-                p.Sequence([p.ByteLevel(trim_offsets=True), template]), p.Sequence([template, p.ByteLevel(trim_offsets=True)])]:
+                p.Sequence([p.ByteLevel(trim_offsets=True), template]), p.Sequence([template, p.ByteLevel(trim_offsets=True)]),
+                p.Sequence([template, p.BertProcessing(("[SEP]", 4), ("[CLS]", 3))]), p.Sequence([bos, p.RobertaProcessing(("</s>", 2), ("<s>", 1))]),
+                p.Sequence([bos, template]), bos]:
         yield as_json(one)
 
 
@@ -217,6 +222,7 @@ def files():
     for number, post_processor in enumerate(all_post_processors()):
         for name in ("bpe_bytes", "unigram", "word_piece"):
             yield f"post_processor_{number}_{name}", varied(base[name], post_processor=post_processor)
+        yield f"post_processor_{number}_unigram_bytes", varied(base["unigram"], edit=with_bytes, post_processor=post_processor)
 
 
 def main():

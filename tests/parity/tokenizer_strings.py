@@ -24,6 +24,29 @@ PHRASES = ["the", "Hello", "world", "don't", "DON'T", "it'\u017f", "we'll", "I'V
            "</w>", "<unk>", "<s>", "</s>", "<pad>", "[CLS]", "[SEP]", "[MASK]", "\u32ff", "\U00011938", "\ua7c1", "\u2e50", "\U0001e900"]
 
 
+# What rules of Unicode turn on: an alphabet each, from which runs are drawn.
+ALPHABETS = {
+    "emoji": "\U0001f468\U0001f469\U0001f467\u2764\U0001f3f4\U0001f3fb\U0001f3ff\u2695\U0001f1e9\U0001f1ea#1\u20e3\ufe0f\ufe0e\u200d\u200d\u200d\U000e0067\U000e007f ",
+    "right to left": "\u05d0\u05d1\u05e9\u05dd\u0627\u0644\u0639\u064b\u0650\u0640\u200f\u202b\u202e\u2067\u2069\u061c\u060c\u0660\u06f1\ufdfa\ufefb\U00010a00\U0001e900 .",
+    "hangul": "\u1100\u1101\u1112\u1160\u1161\u1175\u11a7\u11a8\u11c2\ua960\ud7b0\ud7cb\uac00\uac01\ud7a3\u302e\u302f",
+    "indic": "\u0915\u0937\u093c\u094d\u093f\u0902\u09cb\u0a71\u0acd\u0b3e\u0bcd\u0c55\u0cd5\u0d4d\u0ddc\u0e33\u200c\u200d ",
+    "case": "\u0130\u0131\u017f\u01c4\u01c5\u01c6\xdf\u1e9e\u03a3\u03c2\u03c3\u1f80\u1fb3\ufb00\ufb06\u212a\u2126\u212b\u10a0\u13a0\uab70\U00010400'\u2019Ss.\u0307\u0345 ",
+    "digits": "0123456789\u0661\u0967\u0e51\u1369\u2155\u2163\u2188\u00b2\u00bd\u3007\uff11\U0001d7d8., -",
+    "line ends": "\r\n\t /!?a\u2028\u2029\x0b\x0c\x1c\x1f\x85};",
+    "contractions": ["'s", "'S", "'\u017f", "'t", "'RE", "'rE", "'ll", "'lL", "'d", "'m", "'vE", "'", "\u2019s", "a", "\xe9", "1", " ", "\n", "'\u0301"],
+}
+MARKS = [chr(c) for c in range(0x300, 0x1E8D7) if unicodedata.category(chr(c)) in ("Mn", "Mc", "Me")]
+
+
+def run_of_marks(rng):
+    return "".join(rng.choice("aeo\u03b1\u0915\uac00 1\u2581") + "".join(rng.choices(MARKS, k=rng.choice([0, 1, 1, 2, 9, 31])))
+                   for _ in range(rng.randint(1, 6)))
+
+
+def from_an_alphabet(rng):
+    return "".join(rng.choices(rng.choice(list(ALPHABETS.values())), k=rng.randint(1, 25)))
+
+
 def code_lines():
     lines = []
     for path in sorted(glob.glob(f"{sys.base_prefix}/lib/python3*/*.py"))[:60]:
@@ -114,6 +137,7 @@ class Strings:
             (4, self.words), (3, self.special_soup), (4, lambda: random_characters(rng)), (2, lambda: run(rng)),
             (4, self.code_block), (2, lambda: json_text(rng)), (4, self.mixed),
             (2, lambda: "".join(any_character(rng) for _ in range(rng.randint(1, 12)))),
+            (3, lambda: from_an_alphabet(rng)), (1, lambda: run_of_marks(rng)),
             (1, lambda: unicodedata.normalize(rng.choice(["NFC", "NFD", "NFKC", "NFKD"]), random_characters(rng))),
             (1, lambda: rng.choice(PHRASES + SPACES + [""])),
         ]

@@ -62,6 +62,60 @@ TEST(Tokenizer, special_tokens_are_added_and_skipped_on_demand) {
   EXPECT_EQ(tokenizer->decode(Ids{6, 99999, 6}), "ab ab");  // ids that do not exist are skipped
 }
 
+// Characters alone, with components of the caller's. What is expected of them was printed by the reference.
+std::shared_ptr<const Tokenizer> with_components(const std::string& fields) {
+  std::string json = R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":null,
+    "post_processor":null,"decoder":null,"model":{"type":"BPE","dropout":null,"unk_token":null,
+      "continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,
+      "vocab":{"a":0,"b":1," ":2,"\n":3,"<s>":4,"</s>":5,"<0xFF>":6},"merges":[]}})";
+  const size_t key = json.find(fields.substr(0, fields.find(':')));
+  const size_t end = json.find(json[json.find(':', key) + 1] == '[' ? "]" : "null", key);
+  return parse_small(json.replace(key, json.find(',', end) - key, fields));
+}
+
+TEST(Tokenizer, white_space_belongs_to_one_added_token) {
+  const auto tokenizer = with_components(R"("added_tokens":[
+    {"id":7,"content":"<t>","single_word":false,"lstrip":false,"rstrip":true,"normalized":false,"special":false},
+    {"id":8,"content":"  ","single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false}])");
+  using Offsets = std::vector<std::pair<uint32_t, uint32_t>>;
+  const auto encoding = [&](const char* text) { return tokenizer->encode(text, {.offsets = true}).value(); };
+  EXPECT_EQ(encoding("<t>   a").ids, (Ids{7, 0}));
+  EXPECT_EQ(encoding("<t>  <t>").offsets, (Offsets{{0, 5}, {5, 8}}));
+  EXPECT_EQ(encoding("a    b").offsets, (Offsets{{0, 1}, {1, 5}, {5, 6}}));
+}
+
+TEST(Tokenizer, a_post_processor_sees_each_text_that_the_one_before_made) {
+  const std::string twice = R"({"type":"TemplateProcessing",
+    "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
+    "pair":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}},
+            {"Sequence":{"id":"B","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],
+    "special_tokens":{"<s>":{"id":"<s>","ids":[4,4],"tokens":["<s>","<s>"]},
+                      "</s>":{"id":"</s>","ids":[5],"tokens":["</s>"]}}})";
+  const auto ids = [&](const std::string& next) {
+    const std::string steps = twice + (next.empty() ? "" : "," + next);
+    const auto tokenizer = with_components(R"("post_processor":{"type":"Sequence","processors":[)" + steps + "]}");
+    EXPECT_EQ(encode(*tokenizer, "ab", {.add_special_tokens = false}), (Ids{0, 1}));
+    return encode(*tokenizer, "ab");
+  };
+  EXPECT_EQ(ids(""), (Ids{4, 4, 0, 1}));
+  EXPECT_EQ(ids(twice), (Ids{4, 4, 5, 0, 1, 5}));
+  EXPECT_EQ(ids(R"({"type":"BertProcessing","sep":["</s>",5],"cls":["<s>",4]})"), (Ids{4, 4, 4, 5, 0, 1, 5}));
+  EXPECT_EQ(ids(R"({"type":"RobertaProcessing","sep":["</s>",5],"cls":["<s>",4],"trim_offsets":true,
+                    "add_prefix_space":false})"),
+            (Ids{4, 4, 4, 5, 5, 0, 1, 5}));
+}
+
+TEST(Tokenizer, decoders_find_an_empty_suffix_everywhere_and_repeat_what_is_no_utf8_byte_by_byte) {
+  const Ids ids{0, 6, 6, 1};
+  EXPECT_EQ(with_components(R"("decoder":{"type":"BPEDecoder","suffix":""})")->decode(ids),
+            " a  < 0 x F F >  < 0 x F F > b");
+  EXPECT_EQ(with_components(R"("decoder":{"type":"Sequence","decoders":[{"type":"ByteFallback"},
+                               {"type":"CTC","pad_token":"x","word_delimiter_token":"|","cleanup":false}]})")
+                ->decode(ids),
+            "a\uFFFD"
+            "b");
+}
+
 TEST(Tokenizer, untrusted_text_cannot_spell_control_tokens) {
   const auto tokenizer = parse_small(byte_level_json());
   EXPECT_EQ(encode(*tokenizer, "<|end|>"), Ids{25});
