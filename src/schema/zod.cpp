@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <span>
 #include <string_view>
 
+#include "schema/dormant_sections.h"
 #include "schema/export.h"
+#include "schema/tables.h"
 
 namespace mlxserving::schema {
 namespace {
@@ -25,6 +28,17 @@ class Writer {
  public:
   std::string out = fmt::format(kHead);
 
+  void rpc(std::span<const Message* const> messages) {
+    in_rpc_ = true;
+    all(messages);
+    in_rpc_ = false;
+  }
+
+  void all(std::span<const Message* const> messages) {
+    for (const Message* each : messages) message(*each);
+  }
+
+ private:
   void message(const Message& message) {
     if (!done_.insert(message.name).second) return;
     std::string body = fmt::format("z\n  .object({{\n");
@@ -37,7 +51,6 @@ class Writer {
     out += fmt::format("/** {} */\nexport const {}Schema = {};\n\n", message.doc, message.name, body);
   }
 
- private:
   std::string of(const Field& field, const Message& message) {
     std::string text = expression(field.type, message.voice);
     if (field.need == Need::optional) text += ".optional()";
@@ -85,7 +98,10 @@ class Writer {
     return "z.unknown()";
   }
 
-  // The runtime tells its faults in its own words, with what it saw; here only types and the plainest limits are said.
+  // Params of JSON-RPC: the runtime judges their limits, some by its configuration.
+  bool types_alone(Voice voice) const { return in_rpc_ && voice == Voice::runtime; }
+
+  // The runtime tells its faults in its own words, with what it saw: here zod's own texts have to do.
   static std::string said(const char* text, Voice voice) {
     return text == nullptr || voice == Voice::runtime ? "" : quoted(text);
   }
@@ -104,11 +120,11 @@ class Writer {
     return options.empty() ? "" : "{ " + options + " }";
   }
 
-  static std::string of_number(const Type& type, Voice voice) {
+  std::string of_number(const Type& type, Voice voice) const {
     const Texts texts = type.texts != nullptr ? *type.texts : Texts{};
     std::string out = fmt::format("z.number({})", creation(type, voice));
     if (type.kind == Kind::integer) out += fmt::format(".int({})", said(texts.not_integer, voice));
-    if (voice == Voice::runtime) return out;
+    if (types_alone(voice)) return out;
     const Range& range = type.range;
     if (range.min > -kSafeInteger) {
       out += fmt::format(".{}({}{})", range.above_min ? "gt" : "gte", number_text(range.min),
@@ -119,20 +135,20 @@ class Writer {
     return out;
   }
 
-  static std::string of_text(const Type& type, Voice voice) {
+  std::string of_text(const Type& type, Voice voice) const {
     const Texts texts = type.texts != nullptr ? *type.texts : Texts{};
     std::string out = fmt::format("z.string({})", creation(type, voice)) + sizes(type, voice);
-    if (type.pattern == nullptr || voice == Voice::runtime) return out;
+    if (type.pattern == nullptr || types_alone(voice)) return out;
     std::string pattern;
     for (const char* c = type.pattern->js; *c != '\0'; ++c)
       pattern += *c == '/' ? std::string("\\/") : std::string(1, *c);
     return out + fmt::format(".regex(/{}/{})", pattern, and_said(texts.not_matching, voice));
   }
 
-  static std::string sizes(const Type& type, Voice voice) {
+  std::string sizes(const Type& type, Voice voice) const {
     const Texts texts = type.texts != nullptr ? *type.texts : Texts{};
     std::string out;
-    if (voice == Voice::runtime) return out;
+    if (types_alone(voice)) return out;
     if (type.size_min > 0) out += fmt::format(".min({}{})", type.size_min, and_said(texts.too_short, voice));
     if (type.size_max != kAnySize) out += fmt::format(".max({}{})", type.size_max, and_said(texts.too_long, voice));
     return out;
@@ -158,13 +174,20 @@ class Writer {
   }
 
   std::set<std::string> done_;
+  bool in_rpc_ = false;
 };
 
 }  // namespace
 
 std::string to_zod() {
   Writer writer;
-  for (const Message* message : all_messages()) writer.message(*message);
+  writer.all(engine_messages());
+  writer.all(event_messages());
+  writer.rpc(rpc_messages());
+  writer.all(config_messages());
+  writer.all(dormant::kMessages);
+  writer.all(flag_messages());
+  writer.all(http_messages());
   writer.out.pop_back();
   return writer.out;
 }
