@@ -1,60 +1,36 @@
 // What the HTTP server costs, on loopback in one process.
 //   http_bench streams [--streams N] [--tokens N]     a model that costs nothing: tokens a second, memory a stream
-//   http_bench overhead MODEL [--streams N] [--tokens N] [--rounds N] [--gguf FILE --llama-server PROGRAM]
+//   http_bench overhead MODEL [--streams N] [--tokens N] [--seconds N] [--gguf FILE --llama-server PROGRAM]
 //                                                      a real model in process and over HTTP, by turns, and llama.cpp's
 //                                                      server with the same requests
-#include <arpa/inet.h>
-#include <poll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../../tests/api/scripted_host.h"
 #include "api/http_api.h"
+#include "http_streams.h"
 #include "llama_server.h"
+#include "load.h"
 #include "mlxserving/host.h"
 #include "net/http_server.h"
+#include "telemetry/process_memory.h"
 
 namespace {
 
 using namespace mlxserving;
+using bench::Figures;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-size_t resident_kilobytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
-  }
-  return 0;
-}
-
-struct Figures {
-  size_t tokens = 0;
-  double seconds = 0;
-  double first_token_ms = 0;  // median
-
-  double rate() const { return static_cast<double>(tokens) / seconds; }
-};
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::ranges::sort(values);
-  return values[values.size() / 2];
-}
 
 class RunningServer {
  public:
@@ -93,83 +69,6 @@ class RunningServer {
   std::thread thread_;
 };
 
-int connect_to(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) throw std::runtime_error("connect");
-  return fd;
-}
-
-void send_all(int fd, const std::string& bytes) {
-  for (size_t sent = 0; sent < bytes.size();) {
-    const ssize_t count = ::send(fd, bytes.data() + sent, bytes.size() - sent, 0);
-    if (count <= 0) throw std::runtime_error("send");
-    sent += static_cast<size_t>(count);
-  }
-}
-
-std::string chat(const std::string& model, const std::string& content, int tokens) {
-  const Json body = {{"model", model},   {"messages", Json::array({{{"role", "user"}, {"content", content}}})},
-                     {"stream", true},   {"max_tokens", tokens},
-                     {"temperature", 0}, {"ignore_eos", true}};
-  const std::string text = to_text(body);
-  return fmt::format(
-      "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-      "connection: close\r\ncontent-length: {}\r\n\r\n{}",
-      text.size(), text);
-}
-
-size_t count_of(std::string_view text, std::string_view part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
-
-// Reads every stream to its end with one thread; a token is a chunk with content.
-Figures read_streams(std::vector<int> fds, Clock::time_point begin) {
-  constexpr std::string_view kToken = "\"delta\":{\"content\":";
-  Figures figures;
-  std::vector<pollfd> polled;
-  for (const int fd : fds) polled.push_back({fd, POLLIN, 0});
-  std::vector<double> firsts(fds.size(), 0);
-  std::vector<std::string> tails(fds.size());  // what may be the beginning of a mark
-  std::vector<char> buffer(64 << 10);
-  for (size_t open = fds.size(); open > 0;) {
-    ::poll(polled.data(), polled.size(), 10'000);
-    for (size_t i = 0; i < polled.size(); ++i) {
-      if (polled[i].fd < 0 || polled[i].revents == 0) continue;
-      const ssize_t count = ::recv(polled[i].fd, buffer.data(), buffer.size(), 0);
-      if (count <= 0) {
-        ::close(polled[i].fd);
-        polled[i].fd = -1;
-        --open;
-        continue;
-      }
-      tails[i].append(buffer.data(), static_cast<size_t>(count));
-      const size_t tokens = count_of(tails[i], kToken);
-      if (tokens > 0 && firsts[i] == 0) firsts[i] = seconds_since(begin) * 1000;
-      figures.tokens += tokens;
-      const size_t last = tails[i].rfind(kToken);
-      const size_t keep = last == std::string::npos ? 0 : last + kToken.size();
-      tails[i].erase(0, std::max(keep, tails[i].size() - std::min(tails[i].size(), kToken.size() - 1)));
-    }
-  }
-  figures.seconds = seconds_since(begin);
-  figures.first_token_ms = median(firsts);
-  return figures;
-}
-
-Figures over_http(int port, const std::vector<std::string>& requests) {
-  std::vector<int> fds;
-  for (size_t i = 0; i < requests.size(); ++i) fds.push_back(connect_to(port));
-  const auto begin = Clock::now();
-  for (size_t i = 0; i < requests.size(); ++i) send_all(fds[i], requests[i]);
-  return read_streams(std::move(fds), begin);
-}
-
 Figures in_process(Engine& engine, const std::vector<std::string>& contents, int tokens) {
   std::vector<std::unique_ptr<Stream>> streams;
   const auto begin = Clock::now();
@@ -198,36 +97,34 @@ Figures in_process(Engine& engine, const std::vector<std::string>& contents, int
   Figures figures;
   for (const Figures& part : parts) figures.tokens += part.tokens;
   figures.seconds = seconds_since(begin);
-  figures.first_token_ms = median(firsts);
+  figures.first_token_ms = bench::median(firsts);
   return figures;
-}
-
-void print(const char* name, const Figures& figures) {
-  std::printf("%-12s %9zu tokens %9.1f tokens/s  first token %8.2f ms\n", name, figures.tokens, figures.rate(),
-              figures.first_token_ms);
 }
 
 int run_streams(int streams, int tokens) {
   test::ScriptedHost host;
   (void)host.load("scripted", "here", {});
   RunningServer server(host, "scripted", "here");
-  over_http(server.port(), {chat("scripted", "count 10", 10)});
-  const Figures figures = over_http(
-      server.port(), std::vector<std::string>(static_cast<size_t>(streams), chat("scripted", "count 1000000", tokens)));
-  print("free model", figures);
+  bench::over_http(server.port(), {bench::chat_request("scripted", "count 10", 10)});
+  const std::string request = bench::chat_request("scripted", "count 1000000", tokens);
+  const Figures figures =
+      bench::over_http(server.port(), std::vector<std::string>(static_cast<size_t>(streams), request));
+  std::printf("%d streams of a model that costs nothing: %zu tokens, %.0f tokens/s\n", streams, figures.tokens,
+              figures.rate());
 
   // Open streams that wait for their first token.
   test::ScriptedHost slow({.prefill_ms = 60'000});
   (void)slow.load("scripted", "here", {});
   RunningServer waiting(slow, "scripted", "here");
-  const size_t before = resident_kilobytes();
+  const int64_t before = telemetry::process_memory().resident_bytes;
   std::vector<int> fds;
   for (int i = 0; i < 1000; ++i) {
-    fds.push_back(connect_to(waiting.port()));
-    send_all(fds.back(), chat("scripted", "count 10", 10));
+    fds.push_back(bench::connect_to(waiting.port()));
+    bench::send_all(fds.back(), bench::chat_request("scripted", "count 10", 10));
   }
   while (slow.engine("scripted").live() < 1000) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  std::printf("1000 open streams: %.1f kB each\n", static_cast<double>(resident_kilobytes() - before) / 1000);
+  const int64_t after = telemetry::process_memory().resident_bytes;
+  std::printf("1000 open streams: %.1f kB each\n", static_cast<double>(after - before) / 1e6);
   for (const int fd : fds) ::close(fd);
   while (slow.engine("scripted").open_streams() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   return 0;
@@ -237,31 +134,74 @@ struct Overhead {
   std::string model;
   int streams = 16;
   int tokens = 64;
-  int rounds = 3;
+  double seconds = 60;
   std::string llama_server;
   std::string gguf;
 };
 
-// Shares of the tokens/s and milliseconds more to the first token, a pair a round.
-class Comparison {
- public:
-  void add(const Figures& ours, const Figures& theirs) {
-    shares_.push_back(ours.rate() / theirs.rate());
-    delays_.push_back(ours.first_token_ms - theirs.first_token_ms);
-  }
-  void print(const char* name) {
-    std::ranges::sort(shares_);
-    std::printf("%s, median of %zu rounds: %.4f of the tokens/s (quartiles %.4f, %.4f), %+.2f ms to the first token\n",
-                name, shares_.size(), median(shares_), shares_[shares_.size() / 4], shares_[shares_.size() * 3 / 4],
-                median(delays_));
-  }
+constexpr double kOthersShareMax = 0.04;  // of a round that counts: what other processes may take of the processor
 
- private:
-  std::vector<double> shares_;
-  std::vector<double> delays_;
+constexpr size_t kQuietRoundsMin = 3;  // below, all rounds are told
+
+// One way of asking the same, and its figures, a round each.
+struct Way {
+  const char* name;
+  std::function<Figures()> ask;
+  std::vector<Figures> rounds = {};
 };
 
-// Each round asks all, in turned order: what the machine does meanwhile falls on all alike.
+void print_row(const Way& way, const Way& base, const std::vector<size_t>& rounds) {
+  std::vector<double> rates;
+  std::vector<double> firsts;
+  std::vector<double> shares;
+  std::vector<double> delays;
+  for (const size_t i : rounds) {
+    rates.push_back(way.rounds[i].rate());
+    firsts.push_back(way.rounds[i].first_token_ms);
+    shares.push_back(way.rounds[i].rate() / base.rounds[i].rate());
+    delays.push_back(way.rounds[i].first_token_ms - base.rounds[i].first_token_ms);
+  }
+  std::printf("%-20s %9.1f tokens/s %8.2f ms to the first | beside %s: x %.4f, %+.2f ms\n", way.name,
+              bench::median(rates), bench::median(firsts), base.name, bench::median(shares), bench::median(delays));
+}
+
+// The share of the processor that others had while all were asked once, each in its turn.
+double take_round(std::vector<Way>& ways, size_t round, pid_t peer) {
+  const double busy = bench::others_busy_seconds(peer);
+  const auto begin = Clock::now();
+  std::vector<Figures> figures(ways.size());
+  for (size_t i = 0; i < ways.size(); ++i) {
+    const size_t turn = (i + round) % ways.size();
+    figures[turn] = ways[turn].ask();
+  }
+  const double others = (bench::others_busy_seconds(peer) - busy) / seconds_since(begin) /
+                        std::max(1U, std::thread::hardware_concurrency());
+  std::printf("round %2zu:", round);
+  for (size_t i = 0; i < ways.size(); ++i) {
+    std::printf(" %s %.1f tokens/s, %.1f ms;", ways[i].name, figures[i].rate(), figures[i].first_token_ms);
+    if (round > 0) ways[i].rounds.push_back(figures[i]);
+  }
+  std::printf(" others %.0f %%%s\n", 100 * others, round == 0 ? " (warm-up)" : "");
+  return others;
+}
+
+// Rounds until the time is over; the ways' order turns, so that what the machine does meanwhile falls on all alike.
+void compare(std::vector<Way>& ways, double seconds, pid_t peer) {
+  const auto begin = Clock::now();
+  std::vector<size_t> quiet;
+  std::vector<size_t> all;
+  for (size_t round = 0; round < 2 || seconds_since(begin) < seconds; ++round) {
+    const double others = take_round(ways, round, peer);
+    if (round == 0) continue;
+    all.push_back(round - 1);
+    if (others <= kOthersShareMax) quiet.push_back(round - 1);
+  }
+  const bool is_quiet = quiet.size() >= kQuietRoundsMin;
+  std::printf("medians of %zu of %zu rounds%s\n", is_quiet ? quiet.size() : all.size(), all.size(),
+              is_quiet ? "" : ": other processes disturbed them");
+  for (const Way& way : ways) print_row(way, ways[0], is_quiet ? quiet : all);
+}
+
 int run_overhead(const Overhead& options) {
   const auto host = Host::create({});
   const auto engine = host->load("model", options.model, {});
@@ -277,29 +217,13 @@ int run_overhead(const Overhead& options) {
   std::vector<std::string> requests;
   for (int i = 0; i < options.streams; ++i) {
     contents.push_back(fmt::format("Tell a story about the number {}.", i));
-    requests.push_back(chat("model", contents.back(), options.tokens));
+    requests.push_back(bench::chat_request("model", contents.back(), options.tokens));
   }
-  Comparison with_engine;
-  Comparison with_llama;
-  for (int round = 0; round <= options.rounds; ++round) {
-    Figures inside;
-    Figures http;
-    Figures peer;
-    std::vector<std::function<void()>> turns = {[&] { inside = in_process(**engine, contents, options.tokens); },
-                                                [&] { http = over_http(server.port(), requests); }};
-    if (llama) turns.emplace_back([&] { peer = over_http(llama->port(), requests); });
-    std::ranges::rotate(turns, turns.begin() + round % static_cast<int>(turns.size()));
-    for (const auto& turn : turns) turn();
-    if (round == 0) continue;  // warm-up
-    print("in process", inside);
-    print("http", http);
-    with_engine.add(http, inside);
-    if (!llama) continue;
-    print("llama.cpp", peer);
-    with_llama.add(http, peer);
-  }
-  with_engine.print("http / in process");
-  if (llama) with_llama.print("http / llama.cpp's server");
+  std::vector<Way> ways = {{"in process", [&] { return in_process(**engine, contents, options.tokens); }},
+                           {"http", [&] { return bench::over_http(server.port(), requests); }}};
+  if (llama) ways.push_back({"llama.cpp", [&] { return bench::over_http(llama->port(), requests); }});
+  std::printf("%d streams of %d tokens, %s\n", options.streams, options.tokens, options.model.c_str());
+  compare(ways, options.seconds, llama ? llama->pid() : 0);
   return 0;
 }
 
@@ -316,12 +240,13 @@ int main(int argc, char** argv) {
   Overhead options;
   CLI::App* overhead = app.add_subcommand("overhead");
   overhead->add_option("model", options.model)->required();
-  overhead->add_option("--rounds", options.rounds);
+  overhead->add_option("--seconds", options.seconds, "rounds are begun for so long");
   overhead->add_option("--streams", options.streams);
   overhead->add_option("--tokens", options.tokens);
   overhead->add_option("--gguf", options.gguf);
   overhead->add_option("--llama-server", options.llama_server)->needs("--gguf");
   CLI11_PARSE(app, argc, argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // each round is seen when it is over
   try {
     return free->parsed() ? run_streams(streams, tokens) : run_overhead(options);
   } catch (const std::exception& e) {

@@ -62,10 +62,6 @@ double busy_seconds(pid_t process) {
   return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-double others_busy_seconds(pid_t peer) {
-  return busy_seconds() - busy_seconds(::getpid()) - (peer == 0 ? 0 : busy_seconds(peer));
-}
-
 struct Token {
   Clock::time_point at;
   double ms = 0;  // since the one before, or since the request was sent
@@ -129,6 +125,10 @@ class Load {
 };
 
 }  // namespace
+
+double others_busy_seconds(pid_t peer) {
+  return busy_seconds() - busy_seconds(::getpid()) - (peer == 0 ? 0 : busy_seconds(peer));
+}
 
 Cell run_cell(const Ask& ask, const Work& work, int clients, double seconds, pid_t peer) {
   const bool was_near = kernels::fork_join_seconds() < kNearSeconds;

@@ -40,4 +40,8 @@ struct Cell {
 // are random and never the same, so that no cache helps. `peer` is the process that answers; 0: this one.
 Cell run_cell(const Ask& ask, const Work& work, int clients, double seconds, pid_t peer);
 
+// Processor time that other processes than this and the peer have had since the machine came up; Linux only, otherwise
+// 0.
+double others_busy_seconds(pid_t peer);
+
 }  // namespace mlxserving::bench
