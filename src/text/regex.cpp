@@ -20,6 +20,32 @@ std::string ranges_text(const std::vector<unicode::Range>& ranges) {
   return out;
 }
 
+// Oniguruma looks these six up in a table of Latin-1, where they are words, but builds classes in brackets from its
+// Unicode data, where they are not.
+std::vector<unicode::Range> word_in_brackets() {
+  constexpr std::u32string_view kNumerals = U"\u00B2\u00B3\u00B9\u00BC\u00BD\u00BE";
+  std::vector<unicode::Range> out;
+  for (const unicode::Range& r : unicode::property("word")) {
+    char32_t first = r.first;
+    for (; first <= r.last && first <= kNumerals.back(); ++first) {
+      if (kNumerals.find(first) == std::u32string_view::npos) out.push_back({first, first});
+    }
+    if (first <= r.last) out.push_back({first, r.last});
+  }
+  return out;
+}
+
+// Of [:name:] and its like; empty for what the library knows as the reference does.
+std::vector<unicode::Range> posix_class(std::string_view name) {
+  if (name == "word") return word_in_brackets();
+  if (name == "space" || name == "digit") return unicode::property(name);
+  if (name != "punct") return {};
+  std::vector<unicode::Range> marks = unicode::property("P");
+  const std::vector<unicode::Range> symbols = unicode::property("S");
+  marks.insert(marks.end(), symbols.begin(), symbols.end());
+  return marks;
+}
+
 // Walks over a pattern and replaces what names a class of characters.
 class Expander {
  public:
@@ -29,9 +55,7 @@ class Expander {
     while (at_ < pattern_.size()) {
       if (pattern_[at_] == '\\') {
         escape();
-      } else if (pattern_.substr(at_, 2) == "[:") {
-        copy(pattern_.find(":]", at_) == std::string_view::npos ? 2 : pattern_.find(":]", at_) + 2 - at_);
-      } else {
+      } else if (depth_ == 0 || !posix_bracket()) {
         if (pattern_[at_] == '[') ++depth_;
         if (pattern_[at_] == ']' && depth_ > 0) --depth_;
         copy(1);
@@ -54,14 +78,31 @@ class Expander {
       case 'S': return put_class(unicode::property("space"), true, 2);
       case 'd': return put_class(unicode::property("digit"), false, 2);
       case 'D': return put_class(unicode::property("digit"), true, 2);
-      case 'w': return put_class(unicode::property("word"), false, 2);
-      case 'W': return put_class(unicode::property("word"), true, 2);
+      case 'w': return put_class(word(), false, 2);
+      case 'W': return put_class(word(), true, 2);
       case 'b': return depth_ == 0 ? put_boundary("(?:(?<={0})(?!{0})|(?<!{0})(?={0}))") : copy(2);
       case 'B': return depth_ == 0 ? put_boundary("(?:(?<={0})(?={0})|(?<!{0})(?!{0}))") : copy(2);
       case 'p':
       case 'P': return named_property(c == 'P');
       default: return copy(2);
     }
+  }
+
+  std::vector<unicode::Range> word() const { return depth_ > 0 ? word_in_brackets() : unicode::property("word"); }
+
+  // [:name:] and [:^name:], which stand in brackets only; false when there is none here.
+  bool posix_bracket() {
+    const std::string_view rest = pattern_.substr(at_);
+    const size_t begin = rest.starts_with("[:^") ? 3 : 2;
+    const size_t end = rest.find_first_not_of("abcdefghijklmnopqrstuvwxyz", begin);
+    if (!rest.starts_with("[:") || end == std::string_view::npos || !rest.substr(end).starts_with(":]")) return false;
+    const auto ranges = posix_class(rest.substr(begin, end - begin));
+    if (ranges.empty()) {
+      copy(end + 2);
+    } else {
+      put_class(ranges, begin == 3, end + 2);
+    }
+    return true;
   }
 
   void named_property(bool negated) {
@@ -72,7 +113,8 @@ class Expander {
       negated = !negated;
       name.remove_prefix(1);
     }
-    const auto ranges = unicode::property(name);
+    const bool is_word = name == "Word" || name == "word";
+    const auto ranges = is_word ? word() : unicode::property(name);
     if (ranges.empty()) return copy(close + 1 - at_);
     put_class(ranges, negated, close + 1 - at_);
   }

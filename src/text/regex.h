@@ -13,8 +13,9 @@ namespace mlxserving::text {
 
 constexpr size_t kRegexBytesMax = 64 * 1024;
 
-// \s \d \w \b and \p{...} of general categories and Han become explicit ranges, so that the answer does not depend on
-// the Unicode version of the installed library. Other properties, POSIX brackets and case folding are left to it.
+// \s \d \w \b, their POSIX brackets and [:punct:], and \p{...} of general categories and Han become explicit ranges, so
+// that the answer does not depend on the version of the installed library. Other properties and brackets, and case
+// folding are left to it.
 // Thread-safe when const.
 class Regex {
  public:

@@ -44,7 +44,7 @@ def patterns():
         "?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
         r"(?=(\d{3})+(?!\d))", r"\d{1,3}(?=(?:\d{3})*\b)", r"\b", r"\w+|[^\w\s]+", r"[\p{Han}]+|[^\p{Han}]+?", r"\W",
         r"[[:digit:]]+x?", r"[a-z&&[^aeiou]]+", r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}+", r"\s+$", r"^\s+", "(?i:the|hello)",
-        r"[^\S\n]+", r"\p{Ll}+\P{Ll}", r"[\D]", r"\p{Lu}\p{Uppercase_Letter}*", r"\O{1,3}", r"\N+",
+        r"[^\S\n]+", r"\p{Ll}+\P{Ll}", r"[\D]", r"\p{Lu}\p{Uppercase_Letter}*", r"\O{1,3}", r"\N+", r"[^\s\w]+", r"[[:punct:]]|[[:^punct:]]", r"[\w'-]+|[:,]+",
     ]
 
 
