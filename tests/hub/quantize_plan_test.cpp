@@ -54,6 +54,13 @@ TEST(QuantizePlan, the_head_of_tied_embeddings_is_dropped) {
   EXPECT_EQ(plan->parameters, uint64_t{100 * 128 + 128 + 128 * 256 + 64 * 128 + 128 * 128 + 128});
 }
 
+TEST(QuantizePlan, the_head_in_gemmas_files_is_kept_whatever_the_config_says) {
+  const ModelWeights weights = dense_model(1);
+  const auto plan = plan_quantization(weights, Json{{"model_type", "gemma3_text"}, {"tie_word_embeddings", true}}, {});
+  ASSERT_TRUE(plan);
+  EXPECT_TRUE(plan->quantized.contains("lm_head"));
+}
+
 TEST(QuantizePlan, a_config_of_the_wrong_types_is_an_error) {
   const ModelWeights weights = dense_model(1);
   const auto plan = plan_quantization(weights, Json{{"num_hidden_layers", "one"}}, {});
