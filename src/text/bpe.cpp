@@ -206,8 +206,7 @@ Result<void> Bpe::encode(const PreTokenized& text, ModelScratch& scratch_base, M
   for (uint32_t i = 0; i < text.pieces().size(); ++i) {
     const Piece& piece = text.pieces()[i];
     if (piece.is_token()) {
-      out.ids.push_back(static_cast<TokenId>(piece.token));
-      if (out.wants_extents) out.extents.push_back({i, 0, piece.end - piece.begin});
+      out.put(static_cast<TokenId>(piece.token), {i, 0, piece.end - piece.begin});
       continue;
     }
     const Stretch stretch{text.text_of(piece), all.size() - piece.begin, i, 0};

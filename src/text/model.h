@@ -27,6 +27,11 @@ struct ModelOutput {
   std::vector<TokenId> ids;
   std::vector<Extent> extents;
   bool wants_extents = false;
+
+  void put(TokenId id, const Extent& extent) {
+    ids.push_back(id);
+    if (wants_extents) extents.push_back(extent);
+  }
 };
 
 // Memory that one caller at a time uses to encode; what is in it makes the next call faster.

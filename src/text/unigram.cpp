@@ -127,10 +127,7 @@ void Unigram::trace_back(size_t size, UnigramScratch& scratch) const {
 
 Result<void> Unigram::append(std::string_view token, uint32_t piece, uint32_t begin, ModelOutput& out) const {
   const Extent extent{piece, begin, begin + static_cast<uint32_t>(token.size())};
-  const auto put = [&](TokenId id) {
-    out.ids.push_back(id);
-    if (out.wants_extents) out.extents.push_back(extent);
-  };
+  const auto put = [&](TokenId id) { out.put(id, extent); };
   if (const int32_t id = vocabulary_.find_id(token); id >= 0) return put(static_cast<TokenId>(id)), Result<void>();
   const auto has_byte = [&](char byte) { return byte_ids_[static_cast<uint8_t>(byte)] >= 0; };
   if (options_.byte_fallback && std::all_of(token.begin(), token.end(), has_byte)) {
@@ -147,8 +144,7 @@ Result<void> Unigram::encode(const PreTokenized& text, ModelScratch& scratch_bas
   for (uint32_t i = 0; i < text.pieces().size(); ++i) {
     const Piece& piece = text.pieces()[i];
     if (piece.is_token()) {
-      out.ids.push_back(static_cast<TokenId>(piece.token));
-      if (out.wants_extents) out.extents.push_back({i, 0, piece.end - piece.begin});
+      out.put(static_cast<TokenId>(piece.token), {i, 0, piece.end - piece.begin});
       continue;
     }
     const std::string_view all = text.text_of(piece);

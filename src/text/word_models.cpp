@@ -18,7 +18,7 @@ class WordModel : public Model {
     for (uint32_t i = 0; i < text.pieces().size(); ++i) {
       const Piece& piece = text.pieces()[i];
       if (piece.is_token()) {
-        put(static_cast<TokenId>(piece.token), {i, 0, piece.end - piece.begin}, out);
+        out.put(static_cast<TokenId>(piece.token), {i, 0, piece.end - piece.begin});
         continue;
       }
       const std::string_view word = text.text_of(piece);
@@ -30,7 +30,7 @@ class WordModel : public Model {
         return fail(ErrorCode::invalid_model, "unk_token", "unk_token '{}' must be in the vocabulary: '{}' is unknown",
                     unk_token_, word);
       }
-      put(*unk_, {i, 0, static_cast<uint32_t>(word.size())}, out);
+      out.put(*unk_, {i, 0, static_cast<uint32_t>(word.size())});
     }
     return {};
   }
@@ -43,11 +43,6 @@ class WordModel : public Model {
   }
 
  protected:
-  static void put(TokenId id, const Extent& extent, ModelOutput& out) {
-    out.ids.push_back(id);
-    if (out.wants_extents) out.extents.push_back(extent);
-  }
-
   // False when the word is unknown; what was appended is then taken back.
   virtual bool encode_word(std::string_view word, uint32_t piece, ModelOutput& out) const = 0;
 
@@ -65,7 +60,7 @@ class WordLevel final : public WordModel {
  private:
   bool encode_word(std::string_view word, uint32_t piece, ModelOutput& out) const override {
     const auto id = vocabulary_.find(word);
-    if (id) put(*id, {piece, 0, static_cast<uint32_t>(word.size())}, out);
+    if (id) out.put(*id, {piece, 0, static_cast<uint32_t>(word.size())});
     return id.has_value();
   }
 };
@@ -86,7 +81,7 @@ class WordPiece final : public WordModel {
       const int32_t id = longest_known(key, prefix.size());
       if (id < 0) return false;
       const auto end = begin + static_cast<uint32_t>(key.size() - prefix.size());
-      put(static_cast<TokenId>(id), {piece, begin, end}, out);
+      out.put(static_cast<TokenId>(id), {piece, begin, end});
       begin = end;
     }
     return true;
