@@ -123,6 +123,19 @@ class Stream {
   virtual void cancel() = 0;
 };
 
+// Vectors on their way. One reader at a time; dropped before its end, the rest is not computed.
+class PendingEmbeddings {
+ public:
+  virtual ~PendingEmbeddings() = default;
+
+  // All of them, or why they will never be there; once, by one of these. try_take() does not wait.
+  virtual Result<Embeddings> wait() = 0;
+  virtual std::optional<Result<Embeddings>> try_take() = 0;
+
+  // As Stream's: `ready` is called whenever try_take() may have more to do.
+  virtual void on_ready(std::function<void()> ready) = 0;
+};
+
 // A loaded model and the thread that runs it. All functions may be called from any thread.
 class Engine {
  public:
@@ -135,8 +148,11 @@ class Engine {
   // `param`, resource_exhausted when it cannot fit or the queue is full.
   virtual Result<std::unique_ptr<Stream>> submit(GenerateRequest request) = 0;
 
-  // Waits for the result. Errors: as submit().
-  virtual Result<Embeddings> embed(const EmbedRequest& request) = 0;
+  // As submit(). What it gives must not outlive the engine.
+  virtual Result<std::unique_ptr<PendingEmbeddings>> submit_embedding(const EmbedRequest& request) = 0;
+
+  // Submits and waits.
+  Result<Embeddings> embed(const EmbedRequest& request);
 
   // Words ↔ tokens, on the calling thread; the engine's own is not disturbed.
   virtual Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special_tokens) const = 0;

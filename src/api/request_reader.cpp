@@ -111,9 +111,12 @@ Json to_json(const SamplingParams& sampling) {
 
 Error rename_param(Error error, const std::vector<Renamed>& names) {
   for (const auto& [engine, wire] : names) {
-    if (error.param != engine) continue;
-    if (error.message.starts_with(error.param + " ")) error.message.replace(0, error.param.size(), wire);
-    error.param = wire;
+    const std::string_view name = engine;
+    if (!error.param.starts_with(name)) continue;
+    if (error.param.size() > name.size() && error.param[name.size()] != '[' && error.param[name.size()] != '.')
+      continue;
+    if (error.message.starts_with(error.param + " ")) error.message.replace(0, name.size(), wire);
+    error.param.replace(0, name.size(), wire);
     break;
   }
   return error;

@@ -32,7 +32,7 @@ std::vector<Prompt> read_prompts(const Json& value);
 // Every knob as JSON, for `effective`.
 Json to_json(const SamplingParams& sampling);
 
-// An error of the engine in the words of the request: its `answers` is the client's `n`.
+// An error of the engine in the words of the request: its `answers` is the client's `n`, its `inputs[3]` an `input[3]`.
 struct Renamed {
   const char* engine;
   std::string wire;

@@ -1,14 +1,12 @@
 #include "engine/live_engine.h"
 
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <deque>
 #include <future>
 #include <utility>
 
 #include "core/result.h"
 #include "engine/active_request.h"
+#include "engine/embedding_run.h"
 #include "engine/prepare.h"
 #include "engine/read_ahead.h"
 #include "text/dialects/dialects.h"
@@ -17,16 +15,6 @@ namespace mlxserving::engine {
 namespace {
 
 constexpr std::chrono::seconds kFailedLately{30};
-constexpr size_t kEmbeddingsAtOnce = 64;  // of one call: a few steps' worth, the queue stays for others
-
-// To length 1; zero stays zero.
-void normalize(std::vector<float>& vector) {
-  double squares = 0;
-  for (const float x : vector) squares += double{x} * x;
-  if (squares == 0) return;
-  const double factor = 1 / std::sqrt(squares);
-  for (float& x : vector) x = static_cast<float>(x * factor);
-}
 
 class LiveStream final : public Stream {
  public:
@@ -152,38 +140,20 @@ Result<std::unique_ptr<Stream>> LiveEngine::submit_prepared(Prepared prepared, s
   return std::unique_ptr<Stream>(std::move(stream));
 }
 
-// Each input is a request of its own, so that they share steps with everybody.
-Result<Embeddings> LiveEngine::embed(const EmbedRequest& request) {
+Result<std::unique_ptr<PendingEmbeddings>> LiveEngine::submit_embedding(const EmbedRequest& request) {
   MLXS_CHECKED(check_open());
   if (request.inputs.empty()) return fail(ErrorCode::invalid_request, "inputs", "inputs must hold at least one text");
-  std::vector<Prepared> prepared(request.inputs.size());
-  for (size_t i = 0; i < prepared.size(); ++i) {
-    MLXS_TRY(prepared[i], prepare_embedding(request, i, text_, info_));
+  std::vector<Prepared> inputs(request.inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    MLXS_TRY(inputs[i], prepare_embedding(request, i, text_, info_));
   }
-  Embeddings embeddings;
-  struct Running {
-    std::shared_ptr<StreamState> state;
-    std::unique_ptr<Stream> stream;
-  };
-  std::deque<Running> running;
-  const auto collect = [&]() -> Result<void> {
-    while (auto event = running.front().stream->next()) {
-      if (const auto* failed = std::get_if<Failed>(&*event)) return failed->error;
-    }
-    embeddings.vectors.push_back(std::move(running.front().state->embedding));
-    running.pop_front();
-    return {};
-  };
-  for (Prepared& input : prepared) {
-    embeddings.prompt_tokens += static_cast<int32_t>(input.ids.size());
-    if (running.size() == kEmbeddingsAtOnce) MLXS_CHECKED(collect());
+  const auto start = [this](Prepared input) -> Result<EmbeddingRun::Input> {
     auto state = std::make_shared<StreamState>();
     MLXS_TRY(auto stream, submit_prepared(std::move(input), state));
-    running.push_back({std::move(state), std::move(stream)});
-  }
-  while (!running.empty()) MLXS_CHECKED(collect());
-  if (request.normalize) std::ranges::for_each(embeddings.vectors, normalize);
-  return embeddings;
+    return EmbeddingRun::Input{std::move(state), std::move(stream)};
+  };
+  MLXS_TRY(auto run, EmbeddingRun::start(std::move(inputs), request.normalize, start));
+  return std::unique_ptr<PendingEmbeddings>(std::move(run));
 }
 
 Health LiveEngine::health() const {
@@ -236,6 +206,11 @@ namespace mlxserving {
 Result<std::unique_ptr<Engine>> Engine::load(const std::string& model_dir, const EngineOptions& options) {
   MLXS_TRY(auto engine, engine::LiveEngine::load(std::make_shared<engine::EngineThread>(), model_dir, options));
   return std::unique_ptr<Engine>(std::move(engine));
+}
+
+Result<Embeddings> Engine::embed(const EmbedRequest& request) {
+  MLXS_TRY(const auto pending, submit_embedding(request));
+  return pending->wait();
 }
 
 }  // namespace mlxserving

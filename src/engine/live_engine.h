@@ -20,7 +20,7 @@ class LiveEngine final : public Engine {
   ~LiveEngine() override { unload(); }
 
   Result<std::unique_ptr<Stream>> submit(GenerateRequest request) override;
-  Result<Embeddings> embed(const EmbedRequest& request) override;
+  Result<std::unique_ptr<PendingEmbeddings>> submit_embedding(const EmbedRequest& request) override;
   Result<std::vector<int32_t>> tokenize(const std::string& text, bool add_special_tokens) const override;
   Result<std::string> detokenize(const std::vector<int32_t>& ids, bool keep_special_tokens) const override;
   Result<RenderedPrompt> render(const MessagesPrompt& prompt) const override;

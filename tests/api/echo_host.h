@@ -91,7 +91,9 @@ class EchoEngine final : public Engine {
     if (text == "throw") throw std::runtime_error("a secret of ours");
     return std::unique_ptr<Stream>(new EchoStream(text, *request.sampling.max_tokens));
   }
-  Result<Embeddings> embed(const EmbedRequest&) override { return Embeddings{}; }
+  Result<std::unique_ptr<PendingEmbeddings>> submit_embedding(const EmbedRequest&) override {
+    return Error{ErrorCode::invalid_request, "an echo has no vectors", "inputs"};
+  }
   Result<std::vector<int32_t>> tokenize(const std::string& text, bool) const override {
     return std::vector<int32_t>(text.begin(), text.end());
   }

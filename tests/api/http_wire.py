@@ -225,6 +225,11 @@ class Answers(Wire):
         self.assertEqual(whole["data"][1]["embedding"], [0.5, 1.0])
         base64 = self.ask("/v1/embeddings", {"model": "scripted", "input": "a", "encoding_format": "base64"}).json()
         self.assertEqual(base64["data"][0]["embedding"], "AAAAPwAAAAA=")
+        many = self.ask("/v1/embeddings", {"model": "scripted", "input": ["a"] * 2000}).json()
+        self.assertEqual([(row["index"], row["embedding"][1]) for row in many["data"]], [(i, float(i)) for i in range(2000)])
+        self.assertEqual(many["usage"]["prompt_tokens"], 2000)
+        refused = self.ask("/v1/embeddings", {"model": "scripted", "input": "fail"})
+        self.assertEqual((refused.status, refused.json()["error"]["param"]), (400, "input[0]"))
 
     def test_health_metrics_and_interface(self):
         self.assertEqual(self.ask("/health/live").status, 200)
@@ -619,6 +624,16 @@ class Clients(Wire):
             self.wait_for(lambda: self.running() == 1)
             connection.close()
             self.wait_for(lambda: self.running() == 0, 3)
+
+    def test_long_embeddings_hold_no_worker_and_end_with_their_clients(self):
+        connections = [self.server.connect() for _ in range(16)]  # there are fewer workers
+        for connection in connections:
+            connection.sendall(request_bytes("/v1/embeddings", {"model": "scripted", "input": "forever"}))
+        self.wait_for(lambda: self.running() == 16)
+        self.assertEqual(self.ask("/tokenize", {"content": "abc"}).status, 200)
+        for connection in connections:
+            connection.close()
+        self.wait_for(lambda: self.running() == 0)
 
     def test_a_slow_reader_holds_only_its_own_stream(self):
         with socket.socket() as slow:

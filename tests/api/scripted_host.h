@@ -62,6 +62,32 @@ class ScriptedStream final : public Stream {
   std::shared_ptr<std::atomic<int64_t>> open_;  // shared with the engine, which may end first
 };
 
+// A vector an input, at once; or never.
+class ScriptedEmbeddings final : public PendingEmbeddings {
+ public:
+  ScriptedEmbeddings(size_t inputs, bool never, std::shared_ptr<std::atomic<int64_t>> open)
+      : inputs_(inputs), never_(never), open_(std::move(open)) {
+    ++*open_;
+  }
+  ~ScriptedEmbeddings() override { --*open_; }
+  Result<Embeddings> wait() override { return *try_take(); }
+  std::optional<Result<Embeddings>> try_take() override {
+    if (never_) return std::nullopt;
+    Embeddings out;
+    for (size_t i = 0; i < inputs_; ++i) out.vectors.push_back({0.5F, static_cast<float>(i)});
+    out.prompt_tokens = static_cast<int32_t>(inputs_);
+    return out;
+  }
+  void on_ready(std::function<void()> ready) override {
+    if (ready && !never_) ready();
+  }
+
+ private:
+  size_t inputs_;
+  bool never_;
+  std::shared_ptr<std::atomic<int64_t>> open_;  // shared with the engine, which may end first
+};
+
 class ScriptedEngine final : public Engine {
  public:
   using Clock = std::chrono::steady_clock;
@@ -107,11 +133,12 @@ class ScriptedEngine final : public Engine {
     return std::unique_ptr<Stream>(std::move(stream));
   }
 
-  Result<Embeddings> embed(const EmbedRequest& request) override {
-    Embeddings out;
-    for (size_t i = 0; i < request.inputs.size(); ++i) out.vectors.push_back({0.5F, static_cast<float>(i)});
-    out.prompt_tokens = static_cast<int32_t>(request.inputs.size());
-    return out;
+  Result<std::unique_ptr<PendingEmbeddings>> submit_embedding(const EmbedRequest& request) override {
+    const auto* first = request.inputs.empty() ? nullptr : std::get_if<TextPrompt>(&request.inputs[0]);
+    if (first != nullptr && first->text == "fail")
+      return fail(ErrorCode::invalid_request, "inputs[0]", "it was asked to fail");
+    return std::unique_ptr<PendingEmbeddings>(
+        new ScriptedEmbeddings(request.inputs.size(), first != nullptr && first->text == "forever", open_));
   }
   Result<std::vector<int32_t>> tokenize(const std::string& text, bool) const override {
     std::vector<int32_t> ids;

@@ -286,6 +286,20 @@ TEST_F(EngineTest, embeddings_do_not_depend_on_what_runs_beside_them) {
   EXPECT_EQ(refused.error().param, "inputs[1]");
 }
 
+TEST_F(EngineTest, embeddings_can_be_waited_for_by_a_bell) {
+  const auto engine = load(model_);
+  std::vector<Prompt> inputs(100, TextPrompt{"many"});
+  const auto pending = *engine->submit_embedding({.inputs = inputs});
+  std::counting_semaphore<> bell(0);
+  pending->on_ready([&] { bell.release(); });
+  std::optional<Result<Embeddings>> result;
+  while (!(result = pending->try_take())) bell.acquire();
+  ASSERT_TRUE(*result) << result->error().message;
+  ASSERT_EQ((*result)->vectors.size(), 100U);
+  EXPECT_EQ((*result)->vectors[99], (*result)->vectors[0]);
+  EXPECT_EQ((*result)->prompt_tokens % 100, 0);
+}
+
 TEST_F(EngineTest, a_request_that_takes_too_long_fails_with_its_timeout) {
   const auto engine = load(model_);
   GenerateRequest request = ask("slow", 1900);

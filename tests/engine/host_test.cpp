@@ -50,6 +50,16 @@ class HostTest : public testing::Test {
   test::TinyModel other_{{.seed = 8}};
 };
 
+TEST_F(HostTest, embeddings_of_a_model_that_is_unloaded_fail) {
+  const auto host = Host::create();
+  const auto engine = load(*host, "m", model_);
+  const auto pending =
+      *engine->submit_embedding({.inputs = std::vector<Prompt>(64, TextPrompt{std::string(1500, 'z')})});
+  ASSERT_TRUE(host->unload("m"));
+  const auto result = pending->wait();
+  ASSERT_FALSE(result);
+}
+
 TEST_F(HostTest, callers_that_ask_at_once_share_one_load) {
   const auto host = Host::create();
   std::atomic<int> loads = 0;

@@ -120,6 +120,17 @@ TEST_F(MetricsTest, refused_and_cancelled_requests_are_told_apart) {
   EXPECT_EQ(m.requests_finished + m.requests_failed, 0U);
 }
 
+TEST_F(MetricsTest, embeddings_that_nobody_wants_any_more_are_cancelled) {
+  const auto engine = load(model_);
+  auto pending = *engine->submit_embedding({.inputs = std::vector<Prompt>(64, TextPrompt{std::string(1500, 'z')})});
+  pending.reset();
+  const Metrics m = wait_for(*engine, [](const Metrics& now) {
+    return now.requests_submitted == 64 && now.running == 0 && now.queue_depth == 0;
+  });
+  EXPECT_EQ(m.requests_finished + m.requests_cancelled, 64U);
+  EXPECT_GT(m.requests_cancelled, 32U);
+}
+
 TEST_F(MetricsTest, gauges_say_how_it_is_now) {
   const auto engine = load(model_);
   auto slow = *engine->submit(ask(1000));
