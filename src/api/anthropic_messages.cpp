@@ -14,15 +14,47 @@ using text::AnswerPart;
 // --------------------------------------------------------------------------------------------------------------
 // request
 
-Json openai_call(const Json& block) {
-  const auto input = block.find("input");
-  return {{"id", text_member(block, "id")},
-          {"type", "function"},
-          {"function",
-           {{"name", text_member(block, "name")}, {"arguments", input == block.end() ? "{}" : to_text(*input)}}}};
+Result<Json> openai_call(const Json& block, const std::string& field) {
+  MLXS_TRY(std::string id, required_text(block, "id", field));
+  MLXS_TRY(std::string name, required_text(block, "name", field));
+  const Json input = block.value("input", Json::object());
+  if (!input.is_object())
+    return fail(ErrorCode::invalid_request, field + ".input", "{}.input must be an object", field);
+  return Json{{"id", std::move(id)},
+              {"type", "function"},
+              {"function", {{"name", std::move(name)}, {"arguments", to_text(input)}}}};
 }
 
-// One message of Anthropic's may be several of OpenAI's: each tool result is one of its own.
+// What a message of Anthropic's says, in OpenAI's words: its own text and calls, and the results before them, each a
+// message of its own.
+struct Said {
+  Json results = Json::array();
+  std::string text = {};
+  std::string thinking = {};
+  Json calls = Json::array();
+};
+
+Result<void> add_block(const Json& block, const std::string& role, const std::string& field, Said& said) {
+  const std::string type = text_member(block, "type");
+  if (type == "text") {
+    MLXS_TRY(const std::string text, required_text(block, "text", field));
+    said.text += text;
+  } else if (type == "tool_use" && role == "assistant") {
+    MLXS_TRY(Json call, openai_call(block, field));
+    said.calls.push_back(std::move(call));
+  } else if (type == "thinking" && role == "assistant") {
+    MLXS_TRY(said.thinking, required_text(block, "thinking", field));
+  } else if (type == "tool_result" && role == "user") {
+    MLXS_TRY(std::string id, required_text(block, "tool_use_id", field));
+    MLXS_TRY(std::string told, content_text(block.value("content", Json("")), {"text"}, field + ".content"));
+    said.results.push_back({{"role", "tool"}, {"tool_call_id", std::move(id)}, {"content", std::move(told)}});
+  } else {
+    return fail(ErrorCode::invalid_request, field + ".type", "{}.type '{}' is not supported in a message of {}", field,
+                type, role);
+  }
+  return {};
+}
+
 Result<void> add_message(const Json& message, size_t index, Json& out) {
   const std::string field = fmt::format("messages[{}]", index);
   const std::string role = text_member(message, "role");
@@ -30,39 +62,25 @@ Result<void> add_message(const Json& message, size_t index, Json& out) {
     return fail(ErrorCode::invalid_request, field + ".role", "{}.role must be user or assistant, got '{}'", field,
                 role);
   }
-  const auto content = message.find("content");
-  if (content == message.end()) {
-    return fail(ErrorCode::invalid_request, field + ".content", "{}.content is required", field);
-  }
-  if (content->is_string()) {
-    out.push_back({{"role", role}, {"content", *content}});
+  const Json content = message.value("content", Json(nullptr));
+  if (content.is_string()) {
+    out.push_back({{"role", role}, {"content", content}});
     return {};
   }
-  Json said = {{"role", role}, {"content", ""}};
-  Json calls = Json::array();
-  std::string text;
-  for (size_t i = 0; content->is_array() && i < content->size(); ++i) {
-    const Json& block = (*content)[i];
-    const std::string type = text_member(block, "type");
-    const std::string at = fmt::format("{}.content[{}]", field, i);
-    if (type == "text") {
-      text += text_member(block, "text");
-    } else if (type == "tool_use" && role == "assistant") {
-      calls.push_back(openai_call(block));
-    } else if (type == "thinking" && role == "assistant") {
-      said["reasoning_content"] = text_member(block, "thinking");
-    } else if (type == "tool_result" && role == "user") {
-      const auto result = block.find("content");
-      MLXS_TRY(std::string told, content_text(result == block.end() ? Json("") : *result, {"text"}, at + ".content"));
-      out.push_back({{"role", "tool"}, {"tool_call_id", text_member(block, "tool_use_id")}, {"content", told}});
-    } else {
-      return fail(ErrorCode::invalid_request, at + ".type", "{}.type '{}' is not supported in a message of {}", at,
-                  type, role);
-    }
+  if (!content.is_array()) {
+    return fail(ErrorCode::invalid_request, field + ".content",
+                "{}.content is required, a string or a list of blocks, got {}", field, content.type_name());
   }
-  said["content"] = text;
-  if (!calls.empty()) said["tool_calls"] = std::move(calls);
-  if (!text.empty() || said.contains("tool_calls")) out.push_back(std::move(said));
+  Said said;
+  for (size_t i = 0; i < content.size(); ++i) {
+    MLXS_CHECKED(add_block(content[i], role, fmt::format("{}.content[{}]", field, i), said));
+  }
+  for (Json& result : said.results) out.push_back(std::move(result));
+  if (said.text.empty() && said.calls.empty()) return {};
+  Json told = {{"role", role}, {"content", std::move(said.text)}};
+  if (!said.thinking.empty()) told["reasoning_content"] = std::move(said.thinking);
+  if (!said.calls.empty()) told["tool_calls"] = std::move(said.calls);
+  out.push_back(std::move(told));
   return {};
 }
 

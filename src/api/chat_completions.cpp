@@ -14,9 +14,11 @@ namespace {
 // Parts of a message's content are joined: a template may know none of them.
 Result<Json> text_messages(Json messages) {
   for (size_t i = 0; i < messages.size(); ++i) {
+    const std::string field = fmt::format("messages[{}]", i);
+    MLXS_CHECKED(required_text(messages[i], "role", field));
     const auto content = messages[i].find("content");
-    if (content == messages[i].end() || !content->is_array()) continue;
-    MLXS_TRY(*content, content_text(*content, {"text", "refusal"}, fmt::format("messages[{}].content", i)));
+    if (content == messages[i].end() || content->is_null()) continue;
+    MLXS_TRY(*content, content_text(*content, {"text", "refusal"}, field + ".content"));
   }
   return messages;
 }
@@ -51,7 +53,7 @@ Result<ChatCall> read_chat(const net::HttpRequest& request, FormatOptions& forma
   MLXS_TRY(format.include_usage, read_include_usage(reader, call.streamed));
   format.logprobs = call.keep_tokens = call.request.sampling.logprobs;
   call.id = make_id("chatcmpl-");
-  call.names = {{"answers", "n"}, {"prompt", "messages"}, {"timeouts", "timeout_ms"}};
+  call.names = {{"answers", "n"}, {"prompt", "messages"}, {"timeouts.request_ms", "timeout_ms"}};
   if (!form.field.empty()) call.names.push_back({"constraint", form.field});
   MLXS_TRY(call.messages, text_messages(std::move(body["messages"])));
   return call;

@@ -13,6 +13,9 @@ namespace mlxserving::api {
 // A member that is a string, or "".
 std::string text_member(const Json& object, const char* name);
 
+// A member that must be a string. Errors: invalid_request; they call the object `field`.
+Result<std::string> required_text(const Json& object, const char* name, const std::string& field);
+
 // Blocks of the types in `types` are joined. Errors: invalid_request for any other, `field` naming it.
 Result<std::string> content_text(const Json& content, std::initializer_list<std::string_view> types,
                                  const std::string& field);

@@ -15,36 +15,44 @@ using text::AnswerPart;
 // --------------------------------------------------------------------------------------------------------------
 // request
 
+Result<std::string> text_of(const Json& item, const char* name, const std::string& field) {
+  return content_text(item.value(name, Json("")), {"input_text", "output_text", "text", "refusal"}, field + "." + name);
+}
+
+// Calls of one turn belong to one message.
+Result<void> add_call(const Json& item, const std::string& field, Json& out) {
+  MLXS_TRY(std::string id, required_text(item, "call_id", field));
+  MLXS_TRY(std::string name, required_text(item, "name", field));
+  MLXS_TRY(std::string arguments, required_text(item, "arguments", field));
+  Json call = {{"id", std::move(id)},
+               {"type", "function"},
+               {"function", {{"name", std::move(name)}, {"arguments", std::move(arguments)}}}};
+  if (out.empty() || out.back()["role"] != "assistant" || !out.back().contains("tool_calls")) {
+    out.push_back({{"role", "assistant"}, {"content", ""}, {"tool_calls", Json::array()}});
+  }
+  out.back()["tool_calls"].push_back(std::move(call));
+  return {};
+}
+
+Result<void> add_call_output(const Json& item, const std::string& field, Json& out) {
+  MLXS_TRY(std::string id, required_text(item, "call_id", field));
+  MLXS_TRY(std::string output, text_of(item, "output", field));
+  out.push_back({{"role", "tool"}, {"tool_call_id", std::move(id)}, {"content", std::move(output)}});
+  return {};
+}
+
 Result<void> add_item(const Json& item, size_t index, Json& out) {
   const std::string field = fmt::format("input[{}]", index);
   const std::string type = text_member(item, "type");
-  if (type == "function_call") {
-    const Json call = {
-        {"id", text_member(item, "call_id")},
-        {"type", "function"},
-        {"function", {{"name", text_member(item, "name")}, {"arguments", text_member(item, "arguments")}}}};
-    // Calls of one turn belong to one message.
-    if (!out.empty() && out.back()["role"] == "assistant" && out.back().contains("tool_calls")) {
-      out.back()["tool_calls"].push_back(call);
-    } else {
-      out.push_back({{"role", "assistant"}, {"content", ""}, {"tool_calls", Json::array({call})}});
-    }
-    return {};
-  }
-  if (type == "function_call_output") {
-    MLXS_TRY(std::string output,
-             content_text(item.value("output", Json("")), {"input_text", "output_text", "text"}, field + ".output"));
-    out.push_back({{"role", "tool"}, {"tool_call_id", text_member(item, "call_id")}, {"content", std::move(output)}});
-    return {};
-  }
+  if (type == "function_call") return add_call(item, field, out);
+  if (type == "function_call_output") return add_call_output(item, field, out);
   if (type == "reasoning") return {};
-  const std::string role = text_member(item, "role");
-  if ((!type.empty() && type != "message") || role.empty()) {
+  if (!type.empty() && type != "message") {
     return fail(ErrorCode::invalid_request, field + ".type",
                 "{}.type must be message, function_call, function_call_output or reasoning, got '{}'", field, type);
   }
-  MLXS_TRY(std::string text,
-           content_text(item.value("content", Json("")), {"input_text", "output_text", "text"}, field + ".content"));
+  MLXS_TRY(const std::string role, required_text(item, "role", field));
+  MLXS_TRY(std::string text, text_of(item, "content", field));
   out.push_back({{"role", role == "developer" ? "system" : role}, {"content", std::move(text)}});
   return {};
 }
@@ -102,7 +110,7 @@ Result<ChatCall> read_responses(const net::HttpRequest& request, Echo& echo) {
   if (reader.has("metadata")) echo.metadata = reader.json("metadata");
   echo.sampling = call.request.sampling;
   call.id = make_id("resp_");
-  call.names = {{"prompt", "input"}, {"constraint", "text"}, {"timeouts", "timeout_ms"}};
+  call.names = {{"prompt", "input"}, {"constraint", "text"}, {"timeouts.request_ms", "timeout_ms"}};
   return call;
 }
 
@@ -113,9 +121,9 @@ Json text_part(const std::string& text) {
   return {{"type", "output_text"}, {"text", text}, {"annotations", Json::array()}};
 }
 
-Json message_item(const std::string& id, const std::string& text, const char* status) {
+Json message_item(const std::string& id, const std::string& text, const std::string_view status) {
   Json content = Json::array();
-  if (status[0] == 'c') content.push_back(text_part(text));
+  if (status != "in_progress") content.push_back(text_part(text));
   return {{"id", id}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", std::move(content)}};
 }
 

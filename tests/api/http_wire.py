@@ -410,7 +410,13 @@ class Errors(Wire):
                 (CHAT, {"messages": user, "tools": [tool], "tool_choice": {"function": {"name": "other"}}}, "tool_choice"),
                 (CHAT, {"messages": user, "tool_choice": "required"}, "tool_choice"), (CHAT, {"messages": user, "tools": [tool], "tool_choice": {}}, "tool_choice"),
                 (CHAT, {"messages": user, "tools": [{"type": "function"}]}, "tools[0].function.name"),
-                (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type")]:
+                (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content[0].type"),
+                (CHAT, {"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "messages[0].content[0].text"),
+                (CHAT, {"messages": [{"role": "assistant", "content": [{"type": "refusal"}]}]}, "messages[0].content[0].refusal"),
+                (CHAT, {"messages": [{"role": "user", "content": 5}]}, "messages[0].content"), (CHAT, {"messages": [{"content": "a"}]}, "messages[0].role"),
+                ("/v1/responses", {"input": [{"content": "a"}]}, "input[0].role"),
+                ("/v1/responses", {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}]}, "input[0].arguments"),
+                ("/v1/responses", {"input": [{"type": "function_call_output", "output": "a"}]}, "input[0].call_id")]:
             with self.subTest((path, body)):
                 named = {} if path.endswith("tokenize") else {"model": "scripted"}
                 self.assertEqual(self.error({**named, **body}, path=path)["param"], param)
@@ -418,6 +424,10 @@ class Errors(Wire):
     def test_anthropics_errors_say_where(self):
         for change, word in [({"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"), ({"messages": [{"role": "user"}]}, "messages[0].content"),
                              ({"messages": [{"role": "user", "content": [{"type": "image"}]}]}, "messages[0].content[0].type"),
+                             ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+                             ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+                             ({"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": "x"}]}]}, "messages[0].content[0].input"),
+                             ({"messages": [{"role": "user", "content": [{"type": "tool_result"}]}]}, "messages[0].content[0].tool_use_id"),
                              ({"tools": [{}]}, "tools[0].name"), ({"tool_choice": {"type": "any"}}, "tool_choice"), ({"system": [{"type": "image"}]}, "system[0].type")]:
             body = {"model": "scripted", "max_tokens": 9, "messages": [{"role": "user", "content": "say a"}], **change}
             response = self.ask("/v1/messages", body)
