@@ -17,6 +17,35 @@ Result<std::string> echo_of(const Engine& engine, const Prompt& prompt) {
   return engine.detokenize(std::get<TokenPrompt>(prompt).ids, true);
 }
 
+// How many answers are made and told of each prompt, and with which log-probabilities.
+Result<void> read_answers(const schema::Reader& reader, bool streamed, GenerateRequest& request,
+                          CompletionFormatOptions& format) {
+  format.n = reader.maybe<int32_t>("n").value_or(1);
+  format.best_of = reader.maybe<int32_t>("best_of").value_or(format.n);
+  if (format.best_of < format.n) {
+    return fail(ErrorCode::invalid_request, "best_of", "best_of must be at least n, got {} and n {}", format.best_of,
+                format.n);
+  }
+  if (streamed && format.best_of > format.n) {
+    return fail(ErrorCode::invalid_request, "best_of", "best_of must equal n in a stream, got {} and n {}",
+                format.best_of, format.n);
+  }
+  request.answers = format.best_of;
+  const auto logprobs = reader.maybe<int32_t>("logprobs");
+  format.common.logprobs = logprobs.has_value();
+  request.sampling.top_logprobs = logprobs.value_or(0);
+  request.sampling.logprobs = logprobs.has_value() || format.best_of > format.n;  // the best is the likeliest
+  MLXS_TRY(format.common.include_usage, read_include_usage(reader, streamed));
+  return {};
+}
+
+Result<std::vector<Prompt>> read_some_prompts(const schema::Reader& reader) {
+  std::vector<Prompt> prompts = read_prompts(reader.json("prompt"));
+  if (prompts.size() <= kPromptsMax) return prompts;
+  return fail(ErrorCode::invalid_request, "prompt", "prompt must have at most {} items, got {}", kPromptsMax,
+              prompts.size());
+}
+
 Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, Ticket ticket) {
   const schema::Message& message = schema::http_message("CompletionRequest");
   MLXS_TRY(const Json body, read_body(request.body, message));
@@ -33,27 +62,8 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
   GenerationPlan plan;
   CompletionFormatOptions format;
   plan.streamed = reader.maybe<bool>("stream").value_or(false);
-  format.n = reader.maybe<int32_t>("n").value_or(1);
-  format.best_of = reader.maybe<int32_t>("best_of").value_or(format.n);
-  if (format.best_of < format.n) {
-    return fail(ErrorCode::invalid_request, "best_of", "best_of must be at least n, got {} and n {}", format.best_of,
-                format.n);
-  }
-  if (plan.streamed && format.best_of > format.n) {
-    return fail(ErrorCode::invalid_request, "best_of", "best_of must equal n in a stream, got {} and n {}",
-                format.best_of, format.n);
-  }
-  const auto logprobs = reader.maybe<int32_t>("logprobs");
-  format.common.logprobs = logprobs.has_value();
-  common.sampling.top_logprobs = logprobs.value_or(0);
-  common.sampling.logprobs = logprobs.has_value() || format.best_of > format.n;
-  common.answers = format.best_of;
-  MLXS_TRY(format.common.include_usage, read_include_usage(reader, plan.streamed));
-  const std::vector<Prompt> prompts = read_prompts(reader.json("prompt"));
-  if (prompts.size() > kPromptsMax) {
-    return fail(ErrorCode::invalid_request, "prompt", "prompt must have at most {} items, got {}", kPromptsMax,
-                prompts.size());
-  }
+  MLXS_CHECKED(read_answers(reader, plan.streamed, common, format));
+  MLXS_TRY(const std::vector<Prompt> prompts, read_some_prompts(reader));
   plan.model = reader.get<std::string>("model");
   MLXS_TRY(const auto engine, state.shelf.find(plan.model));
   const bool echo = reader.maybe<bool>("echo").value_or(false);
@@ -62,6 +72,8 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
     draw_seed(common);
     plan.effective = effective_json(engine->info(), common);
   }
+  plan.names = {
+      {"answers", "n"}, {"constraint", form.field}, {"timeouts.request_ms", "timeout_ms"}, {"prompt_logprobs", "echo"}};
   for (const Prompt& prompt : prompts) {
     if (echo) {
       MLXS_TRY(format.echoes.emplace_back(), echo_of(*engine, prompt));
@@ -69,11 +81,7 @@ Result<net::HttpReply> run(ServerState& state, const net::HttpRequest& request, 
     GenerateRequest one = common;
     one.prompt = prompt;
     auto stream = engine->submit(std::move(one));
-    if (!stream) {
-      return rename_param(
-          stream.error(),
-          {{"answers", "n"}, {"constraint", form.field}, {"timeouts", "timeout_ms"}, {"prompt_logprobs", "echo"}});
-    }
+    if (!stream) return rename_param(stream.error(), plan.names);
     plan.streams.push_back(std::move(*stream));
   }
   plan.id = make_id("cmpl-");

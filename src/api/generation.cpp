@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "api/request_reader.h"
 #include "core/result.h"
 
 namespace mlxserving::api {
@@ -141,7 +140,7 @@ class GenerationResponse final : public net::PendingResponse {
     plan_.format->begin(generation_, output_);
   }
 
-  void take(size_t, Failed& failed) { failed_ = std::move(failed.error); }
+  void take(size_t, Failed& failed) { failed_ = rename_param(std::move(failed.error), plan_.names); }
   void take(size_t, PromptProgress& progress) {
     if (plan_.streamed) plan_.format->progress(progress, output_);
   }

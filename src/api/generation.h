@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "api/request_reader.h"
 #include "core/json.h"
 #include "mlxserving/engine.h"
 #include "net/http_message.h"
@@ -80,8 +81,9 @@ struct GenerationPlan {
   Json effective = nullptr;
   ParserFactory parser;  // empty: all text is content
   std::unique_ptr<Format> format;
-  std::shared_ptr<void> ticket;  // held until the generation has ended
-  net::HttpHeaders notes = {};   // for the access log
+  std::shared_ptr<void> ticket;     // held until the generation has ended
+  net::HttpHeaders notes = {};      // for the access log
+  std::vector<Renamed> names = {};  // of fields in the errors of streams
 };
 
 // `plan` has at least one stream.

@@ -35,7 +35,8 @@ made from the tables that the server reads; a test compares them.
   ([structured-output.md](structured-output.md)).
 - **Tools.** `tool_choice` required or a function's makes the answer nothing but calls whose arguments follow their schemas, in the
   [dialects](#tools-and-reasoning) that can be forced. With auto the text is free, and the calls of a tool that is `strict` follow
-  its schema in the dialects whose calls have a mark of their own. Tools and a form exclude each other.
+  its schema in the dialects whose calls have a mark of their own. A form holds the answer's text, of which a forced call leaves
+  none; with auto, where the answer would have to be either, tools and a form are refused together.
 - **Log-probabilities** are those of the answer's tokens. The token that ends it is no part of it and is not listed.
 - **Hosts.** A server at a loopback address answers only to localhost, IP addresses and the names of `--allowed-host`, so that a web
   page whose name resolves to this machine cannot speak to it (DNS rebinding); 403 otherwise. At other addresses names are compared

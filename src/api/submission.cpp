@@ -34,16 +34,18 @@ Result<void> open_answer(const Engine& engine, RenderedPrompt& prompt) {
   return {};
 }
 
-// What holds calls to the request's tools, beside a form that was asked for in another field.
+// What holds calls to the request's tools. A form that another field asks for is one of texts: beside calls that must
+// come there is none.
 Result<void> hold_calls(const ModelInfo& info, ChatCall& call) {
   if (!call.uses_tools()) return {};
   if (info.tool_dialect.empty()) {
     return fail(ErrorCode::invalid_request, "tools", "the model '{}' has no chat template that takes tools",
                 call.model);
   }
-  if (call.request.constraint.index() != 0) {
+  if (call.request.constraint.index() != 0 && call.tool_choice.kind == ToolChoice::Kind::automatic) {
     return fail(ErrorCode::invalid_request, "tools",
-                "tools and the form that another field asks for exclude each other, unless tool_choice is none");
+                "tools and the form that another field asks for exclude each other, unless tool_choice is none (the "
+                "answer has the form) or forces a call (the answer has no text that it could hold)");
   }
   MLXS_TRY(call.request.constraint, call_constraint(info.tool_dialect, call.tools, call.tool_choice, !call.one_call));
   return {};
@@ -111,11 +113,12 @@ Result<net::HttpReply> start_chat(ServerState& state, ChatCall call, std::unique
   plan.format = std::move(format);
   plan.ticket = std::move(ticket);
   plan.notes = notes_of(call.model, call.user);
-  auto stream = engine->submit(std::move(call.request));
-  if (!stream) {
-    if (!has_form) call.names.push_back({"constraint", forces_call ? "tool_choice" : "tools"});
-    return rename_param(stream.error(), call.names);
+  plan.names = std::move(call.names);
+  if (forces_call || !has_form) {
+    plan.names.insert(plan.names.begin(), {"constraint", forces_call ? "tool_choice" : "tools"});
   }
+  auto stream = engine->submit(std::move(call.request));
+  if (!stream) return rename_param(stream.error(), plan.names);
   plan.streams.push_back(std::move(*stream));
   return net::HttpReply(respond(std::move(plan)));
 }

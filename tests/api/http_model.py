@@ -147,6 +147,9 @@ class Choices(Model):
                 streamed += (json.loads(line[6:])["choices"][0]["logprobs"] or {"content": []})["content"]
         self.assertEqual(streamed, entries)
 
+    def test_a_request_that_takes_too_long_names_its_own_field(self):
+        self.assertEqual(self.param(self.chat(504, timeout_ms=1, max_tokens=400, ignore_eos=True)), "timeout_ms")
+
     def test_embeddings_have_length_one_and_one_encoding_says_what_the_other_says(self):
         texts = ["A cat sleeps.", "Stocks fell sharply on Monday.", "A kitten is sleeping."]
         rows = [row["embedding"] for row in self.post("/v1/embeddings", {"model": "plain", "input": texts})["data"]]
@@ -262,6 +265,10 @@ class Calls(Model):
         for model in ["hermes", "mistral", "llama3", "json", "thinking"]:
             with self.subTest(model):
                 self.check(self.calls(model, tool_choice="required", parallel_tool_calls=False)["choices"][0], 1)
+
+    def test_a_forced_call_comes_beside_a_form_too(self):
+        answer = self.calls("hermes", tool_choice="required", parallel_tool_calls=False, response_format={"type": "json_object"})
+        self.check(answer["choices"][0], 1)
 
     def test_a_named_tool_is_the_one_that_is_called(self):
         for model in ["hermes", "mistral", "llama3", "json"]:
