@@ -173,8 +173,7 @@ HttpConnection::Task<bool> HttpConnection::handshake() {
   co_return !failed;
 }
 
-// One request and its response; false when the connection ends with it.
-HttpConnection::Task<bool> HttpConnection::serve_one() {
+void HttpConnection::expect_request() {
   parser_.emplace();
   parser_->header_limit(static_cast<uint32_t>(core_.limits.header_bytes_max));
   parser_->body_limit(static_cast<uint64_t>(core_.limits.body_bytes_max));
@@ -185,7 +184,18 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
   bytes_sent_ = 0;
   notes_.clear();
   request_id_ = fmt::format("req-{:016x}", core_.random());
+}
 
+// Says what is wrong to a client that is still there.
+HttpConnection::Task<void> HttpConnection::turn_away(const HttpRequest& head, Fault fault) {
+  if (fault.status == 0) co_return;
+  HttpResponse refusal = core_.handler.error(fault.status, fault.message);
+  co_await refuse_request(head, refusal);
+}
+
+// One request and its response; false when the connection ends with it.
+HttpConnection::Task<bool> HttpConnection::serve_one() {
+  expect_request();
   const auto begun = Clock::now();
   Received fault = co_await receive_head();
   idle_ = false;
@@ -193,9 +203,7 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
   if (!fault || parser_->is_header_done()) head = take_head();
   if (!fault) fault = check_head();
   if (fault) {
-    if (fault->status == 0) co_return false;
-    HttpResponse refusal = core_.handler.error(fault->status, fault->message);
-    co_await refuse_request(head, refusal);
+    co_await turn_away(head, *fault);
     co_return false;
   }
   if (auto refusal = core_.handler.refuse(head)) {
@@ -211,9 +219,7 @@ HttpConnection::Task<bool> HttpConnection::serve_one() {
   auto share = std::make_shared<BodyShare>(core_);  // shared with the worker, who may outlive this connection
   fault = co_await receive_body(*share);
   if (fault) {
-    if (fault->status == 0) co_return false;
-    HttpResponse refusal = core_.handler.error(fault->status, fault->message);
-    co_await refuse_request(head, refusal);
+    co_await turn_away(head, *fault);
     co_return false;
   }
   clear_deadline();

@@ -82,6 +82,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Task<void> refuse();
   Task<bool> handshake();
   Task<bool> serve_one();
+  void expect_request();
+  Task<void> turn_away(const HttpRequest& head, Fault fault);
   Task<Received> receive_head();
   Task<Received> receive_body(BodyShare& share);
   Task<Received> receive_more();
