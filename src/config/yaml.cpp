@@ -1,5 +1,6 @@
 #include "config/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <cerrno>
@@ -7,6 +8,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
+#include <vector>
 
 #include "core/result.h"
 #include "core/utf8.h"
@@ -120,6 +123,33 @@ class Converter {
   size_t values_ = 0;
 };
 
+// Where documents begin. yaml-cpp makes endlessly many of some files ("," and a key), so they are counted before they
+// are loaded.
+class Documents final : public YAML::EventHandler {
+ public:
+  // The line of the second document, if there is one.
+  static std::optional<int> second_of(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Documents documents;
+    while (documents.lines_.size() < 2 && parser.HandleNextDocument(documents)) continue;
+    return documents.lines_.size() < 2 ? std::nullopt : std::optional(documents.lines_[1]);
+  }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { lines_.push_back(mark.line + 1); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::vector<int> lines_;
+};
+
 }  // namespace
 
 Result<Yaml> parse_yaml(std::string_view text, const std::string& name) {
@@ -131,10 +161,10 @@ Result<Yaml> parse_yaml(std::string_view text, const std::string& name) {
                 text.size());
   }
   try {  // the library's way to report a fault
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) return wrong(documents[1].Mark().line + 1, "a file must hold one document");
+    const std::string whole(text);
+    if (const auto line = Documents::second_of(whole)) return wrong(*line, "a file must hold one document");
     Yaml out;
-    if (!documents.empty()) out.value = Converter(out).convert(documents.front(), "", 0);
+    out.value = Converter(out).convert(YAML::Load(whole), "", 0);
     return out;
   } catch (const YAML::Exception& e) {
     return wrong(e.mark.line + 1, e.msg);

@@ -47,7 +47,8 @@ TEST(Yaml, faults_name_file_and_line) {
   EXPECT_EQ(fault("a: 1\na: 2\n"), "test.yaml:2: the key 'a' occurs twice");
   EXPECT_TRUE(fault("a: [1\nb: 2").starts_with("test.yaml:"));
   EXPECT_EQ(fault("a: !!binary abc"), "test.yaml:1: tags are not supported, found tag:yaml.org,2002:binary");
-  EXPECT_EQ(fault("a: 1\n---\nb: 2\n"), "test.yaml:3: a file must hold one document");
+  EXPECT_EQ(fault("a: 1\n---\nb: 2\n"), "test.yaml:2: a file must hold one document");
+  EXPECT_EQ(fault(", c:"), "test.yaml:1: a file must hold one document");  // of which yaml-cpp makes endlessly many
   EXPECT_NE(fault("a: \"\xFF\""), "none");
   EXPECT_EQ(fault("? [a]\n: 1\n"), "test.yaml:1: a key must be a text");
   EXPECT_EQ(fault("a: 1e999"), "test.yaml:1: the number 1e999 is out of range");
