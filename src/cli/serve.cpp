@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <mutex>
+#include <set>
 
 #include "api/host_check.h"
 #include "api/http_api.h"
@@ -80,12 +82,7 @@ Result<int> run_serve(const Options& options) {
   }
   MLXS_TRY(const auto known, read_models(options));
   MLXS_TRY(const EngineOptions engine, options.engine.read());
-  // A model of the command line that cannot be loaded ends the program; one loaded later does not.
-  const auto is_wanted = [&](const std::string& id) {
-    return std::ranges::find(known.begin(), known.begin() + static_cast<std::ptrdiff_t>(options.models.size()), id,
-                             &api::KnownModel::id) !=
-           known.begin() + static_cast<std::ptrdiff_t>(options.models.size());
-  };
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log may go, the server stays
   Interrupt interrupt;
   const auto host = Host::create({.memory_bytes = options.memory_megabytes * 1'000'000, .engine = engine});
   api::ModelShelf shelf(*host, known, engine);
@@ -102,17 +99,21 @@ Result<int> run_serve(const Options& options) {
     api.state().draining = true;
     server->drain();
   });
+  // A model of the command line that cannot be loaded ends the program, unless it has been loaded before.
   Result<void> outcome;
+  std::set<std::string> expected;
   std::mutex outcome_mutex;
   shelf.on_loaded([&](const std::string& id, const Result<void>& loaded) {
-    if (loaded) return say(fmt::format("model {} is ready", id));
     const std::lock_guard lock(outcome_mutex);
+    const bool is_expected = expected.erase(id) > 0;
+    if (loaded) return say(fmt::format("model {} is ready", id));
     say(fmt::format("model {} could not be loaded: {}", id, loaded.error().message));
-    if (!is_wanted(id) || !outcome) return;
+    if (!is_expected || !outcome) return;
     outcome = loaded;
     server->drain();
   });
   say(fmt::format("listening at {}", addresses(options, *server)));
+  for (size_t i = 0; i < options.models.size(); ++i) expected.insert(known[i].id);
   for (size_t i = 0; i < options.models.size(); ++i) MLXS_CHECKED(shelf.load(known[i].id));
   server->run();
   log.drain(kLogDrain);

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 BINARY = sys.argv[1]
@@ -138,6 +139,40 @@ class Serve(unittest.TestCase):
         try:
             address = None
             for line in server.stderr:
+    def test_the_server_outlives_the_reader_of_its_log(self):
+        server = subprocess.Popen([BINARY, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
+        try:
+            address = re.search(r"listening at (http://\S+)", server.stderr.readline())[1]
+            server.stderr.close()
+            for _ in range(3):
+                with urllib.request.urlopen(f"{address}/health/live", timeout=60) as response:
+                    self.assertEqual(response.status, 200)
+        finally:
+            server.terminate()
+            self.assertEqual(server.wait(timeout=60), 0)
+
+    @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
+    def test_a_model_that_cannot_be_loaded_again_does_not_end_the_server(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for file in pathlib.Path(MODEL).iterdir():
+                (pathlib.Path(folder) / file.name).symlink_to(file.resolve())
+            server = subprocess.Popen([BINARY, "serve", f"m={folder}", "--port", "0"], stderr=subprocess.PIPE, text=True)
+            try:
+                address = re.search(r"listening at (http://\S+)", server.stderr.readline())[1]
+                self.assertIn("is ready", server.stderr.readline())
+                (pathlib.Path(folder) / "config.json").unlink()
+                for action, status in [("unload", 200), ("load", 422), ("load", 422)]:
+                    asked = urllib.request.Request(f"{address}/v1/models/{action}", b'{"model": "m"}', {"content-type": "application/json"})
+                    try:
+                        with urllib.request.urlopen(asked, timeout=120) as response:
+                            self.assertEqual(response.status, status)
+                    except urllib.error.HTTPError as error:
+                        self.assertEqual(error.code, status)
+            finally:
+                server.terminate()
+                self.assertEqual(server.wait(timeout=60), 0)
+                server.stderr.close()
+
                 address = address or (re.search(r"listening at (http://\S+)", line) or [None, None])[1]
                 if "is ready" in line:
                     break
