@@ -82,17 +82,17 @@ Result<int> run(const Arguments& arguments) {
 
 Runner declare_convert(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
-  command.add_option("input", arguments->input, "the GGUF file")->required();
-  command.add_option("output", arguments->output, "the model directory to make")->required();
-  command.add_option("--dense", arguments->dense, "write every matrix dense, in this type, instead of quantised")
+  command.add_option("input", arguments->input, "The GGUF file.")->required();
+  command.add_option("output", arguments->output, "The model directory to make.")->required();
+  command.add_option("--dense", arguments->dense, "Write every matrix dense, in this type, instead of quantised.")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
   command
       .add_option("--scales", arguments->scales,
-                  "type of all scales and biases (default: the smallest that changes no value)")
+                  "Type of all scales and biases (default: the smallest that changes no value).")
       ->check(CLI::IsMember({"f32", "f16", "bf16"}));
-  command.add_flag("--force", arguments->force, "replace the output if it is a model directory");
-  command.add_flag("--json", arguments->json, "print the summary as JSON and no progress");
-  command.add_flag("--quiet", arguments->quiet, "show no progress");
+  command.add_flag("--force", arguments->force, "Replace the output if it is a model directory.");
+  command.add_flag("--json", arguments->json, "Print the summary as JSON and no progress.");
+  command.add_flag("--quiet", arguments->quiet, "Show no progress.");
   command.footer(
       "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K and Q5_K blocks are repacked without loss; Q2_K, Q3_K and Q6_K are "
       "quantised\n"

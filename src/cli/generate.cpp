@@ -36,8 +36,9 @@ Result<std::string> read_prompt(const Options& options) {
   if (options.prompt_option->empty()) {
     MLXS_TRY(prompt, read_input(options.prompt_file, kPromptBytesMax, "the prompt"));
   }
-  if (!prompt.empty()) return prompt;
-  return fail(ErrorCode::invalid_request, "prompt", "the prompt must not be empty");
+  if (prompt.empty()) return fail(ErrorCode::invalid_request, "prompt", "the prompt must not be empty");
+  MLXS_CHECKED(check_utf8(prompt, "the prompt"));
+  return prompt;
 }
 
 // The whole answer, gathered for --json.

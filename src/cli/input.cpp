@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "core/result.h"
+#include "core/utf8.h"
 
 namespace mlxserving::cli {
 namespace {
@@ -39,6 +40,11 @@ Result<std::string> read_input(const std::string& path, size_t bytes_max, const 
     }
   }
   return text;
+}
+
+Result<void> check_utf8(std::string_view text, const std::string& what) {
+  if (utf8::is_valid(text)) return {};
+  return fail(ErrorCode::invalid_request, what, "{} must be valid UTF-8", what);
 }
 
 Result<int> answer_lines(const std::string& path, const AnswerLine& answer) {

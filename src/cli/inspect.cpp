@@ -178,11 +178,11 @@ Result<int> run(const Arguments& arguments) {
 
 Runner declare_inspect(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
-  command.add_option("path", arguments->path, "a model directory, a .gguf or a .safetensors file")->required();
-  command.add_flag("--json", arguments->json, "print everything as one JSON object");
-  command.add_flag("--tensors", arguments->tensors, "list every tensor");
+  command.add_option("path", arguments->path, "A model directory, a .gguf or a .safetensors file.")->required();
+  command.add_flag("--json", arguments->json, "Print everything as one JSON object.");
+  command.add_flag("--tensors", arguments->tensors, "List every tensor.");
   command.add_flag("--kernels", arguments->kernels,
-                   "list the kernel that multiplies by each matrix on this CPU, for decode rows and for prefill");
+                   "List the kernel that multiplies by each matrix on this CPU, for decode rows and for prefill.");
   command.footer("Exit code 1 when something is wrong with the model: each problem is printed.");
   return [arguments] { return run(*arguments); };
 }

@@ -97,25 +97,25 @@ Result<int> run(const Options& options) {
 
 Runner declare_logits(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("MODEL", options->model, "directory of the model")->required();
-  command.add_option("--ids", options->ids, "token ids, separated by commas")
+  command.add_option("MODEL", options->model, "Directory of the model.")->required();
+  command.add_option("--ids", options->ids, "Token ids, separated by commas.")
       ->required()
       ->delimiter(',')
       ->check(CLI::Range(0, std::numeric_limits<int32_t>::max()));
   command
       .add_option("--numerics", options->numerics,
-                  "f32: everything in 32 bits; default and fast: as in mlx-serving generate")
+                  "f32: everything in 32 bits; default and fast: as in mlx-serving generate.")
       ->check(CLI::IsMember({"f32", "default", "fast"}));
-  command.add_option("--ops", options->ops, "which op layer computes: cpu, our kernels, or mlx, MLX's own ops")
+  command.add_option("--ops", options->ops, "Which op layer computes: cpu, our kernels, or mlx, MLX's own ops.")
       ->check(CLI::IsMember({"cpu", "mlx"}));
   command
       .add_option("--prefill", options->replay.prefill,
-                  "tokens to run as prefill, the rest one by one as decoding does; all when absent")
+                  "Tokens to run as prefill, the rest one by one as decoding does; all when absent.")
       ->check(CLI::Range(1, 1 << 30));
-  command.add_option("--chunk", options->replay.chunk, "tokens of a prefill chunk; all at once when absent")
+  command.add_option("--chunk", options->replay.chunk, "Tokens of a prefill chunk; all at once when absent.")
       ->check(CLI::Range(1, 1 << 30));
-  command.add_flag("--all", options->replay.all_positions, "logits of every position, not of the last alone");
-  command.add_flag("--json", options->json, "one JSON object: {\"logits\": [...]}, with --all a list a position");
+  command.add_flag("--all", options->replay.all_positions, "Logits of every position, not of the last alone.");
+  command.add_flag("--json", options->json, "One JSON object: {\"logits\": [...]}, with --all a list a position.");
   return [options] { return run(*options); };
 }
 

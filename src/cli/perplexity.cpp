@@ -112,19 +112,19 @@ Result<int> run_perplexity(const Options& options) {
 
 Runner declare_perplexity(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("MODEL", options->model, "directory of the model")->required();
-  command.add_option("FILE", options->file, "the text; standard input without it");
-  command.add_option("--numerics", options->numerics, "as for run")
+  command.add_option("MODEL", options->model, "Directory of the model.")->required();
+  command.add_option("FILE", options->file, "The text; standard input without it.");
+  command.add_option("--numerics", options->numerics, "As for run.")
       ->check(CLI::IsMember({"f32", "default", "fast"}))
       ->capture_default_str();
-  command.add_option("--kv-type", options->kv_type, "as for run")
+  command.add_option("--kv-type", options->kv_type, "As for run.")
       ->check(CLI::IsMember({"auto", "bf16", "f16", "int8"}))
       ->capture_default_str();
-  command.add_option("--window", options->window, "tokens that are read together, each window on its own")
+  command.add_option("--window", options->window, "Tokens that are read together, each window on its own.")
       ->check(CLI::Range(2, 1 << 20))
       ->capture_default_str();
-  command.add_flag("--decode", options->decode, "run tokens one by one, as decoding does, not as a prompt");
-  command.add_flag("--json", options->json, "one JSON object: perplexity, tokens, bytes");
+  command.add_flag("--decode", options->decode, "Run tokens one by one, as decoding does, not as a prompt.");
+  command.add_flag("--json", options->json, "One JSON object: perplexity, tokens, bytes.");
   return [options] { return run_perplexity(*options); };
 }
 

@@ -79,23 +79,23 @@ Result<int> run(const Arguments& arguments) {
 
 Runner declare_quantize(CLI::App& command) {
   const auto arguments = std::make_shared<Arguments>();
-  command.add_option("model", arguments->input, "the model directory: safetensors in bf16, f16 or f32")->required();
-  command.add_option("output", arguments->output, "the model directory to make")->required();
-  command.add_option("--mode", arguments->mode, "affine (default), mxfp4, mxfp8 or nvfp4")
+  command.add_option("model", arguments->input, "The model directory: safetensors in bf16, f16 or f32.")->required();
+  command.add_option("output", arguments->output, "The model directory to make.")->required();
+  command.add_option("--mode", arguments->mode, "affine (default), mxfp4, mxfp8 or nvfp4.")
       ->check(CLI::IsMember({"affine", "mxfp4", "mxfp8", "nvfp4"}));
-  command.add_option("--bits", arguments->bits, "bits a weight: 2, 3, 4 (default), 5, 6 or 8");
-  command.add_option("--group-size", arguments->group_size, "weights that share a scale: 32, 64 (default) or 128");
+  command.add_option("--bits", arguments->bits, "Bits a weight: 2, 3, 4 (default), 5, 6 or 8.");
+  command.add_option("--group-size", arguments->group_size, "Weights that share a scale: 32, 64 (default) or 128.");
   command
       .add_option("--recipe", arguments->recipe,
-                  "more bits where errors hurt most: mixed_2_6, mixed_3_4, mixed_3_6, mixed_4_6")
+                  "More bits where errors hurt most: mixed_2_6, mixed_3_4, mixed_3_6, mixed_4_6.")
       ->check(CLI::IsMember(hub::quantize_recipes()));
   command.add_option("--layer", arguments->layers,
                      "PATTERN=BITS[:GROUP], =MODE or =dense for the layers that match, as in 'lm_head=8:64' or "
-                     "'model.layers.*.mlp.down_proj=6'; may be repeated, the last match decides");
-  command.add_flag("--requantize", arguments->requantize, "take a model that is quantised already");
-  command.add_flag("--force", arguments->force, "replace the output if it is a model directory");
-  command.add_flag("--json", arguments->json, "print the summary as JSON and no progress");
-  command.add_flag("--quiet", arguments->quiet, "show no progress");
+                     "'model.layers.*.mlp.down_proj=6'; may be repeated, the last match decides.");
+  command.add_flag("--requantize", arguments->requantize, "Take a model that is quantised already.");
+  command.add_flag("--force", arguments->force, "Replace the output if it is a model directory.");
+  command.add_flag("--json", arguments->json, "Print the summary as JSON and no progress.");
+  command.add_flag("--quiet", arguments->quiet, "Show no progress.");
   return [arguments] { return run(*arguments); };
 }
 

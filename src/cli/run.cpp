@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/engine_flags.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/knob_flags.h"
 #include "core/json.h"
@@ -59,6 +60,7 @@ class Chat {
 
   // Prints the answer as it comes and keeps it for the next turn; gives how it ended.
   Result<FinishReason> say(const std::string& text) {
+    MLXS_CHECKED(check_utf8(text, "the message"));
     messages_.push_back({{"role", "user"}, {"content", text}});
     auto stream = engine_.submit(
         {.prompt = MessagesPrompt{.json = to_text(messages_)}, .sampling = sampling_, .constraint = constraint_});
@@ -162,6 +164,8 @@ int converse(Chat& chat) {
 Result<int> run_run(const Options& options) {
   MLXS_TRY(const SamplingParams sampling, options.knobs.read());
   MLXS_TRY(Constraint constraint, options.constraint.read());
+  MLXS_CHECKED(check_utf8(options.system, "the system message"));
+  MLXS_CHECKED(check_utf8(options.prompt, "the message"));
   Interrupt interrupt;
   MLXS_TRY(const auto engine, options.engine.load(/*quiet=*/false));
   Chat chat(*engine, interrupt, sampling, std::move(constraint), options.system, options.stats);

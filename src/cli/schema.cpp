@@ -10,7 +10,7 @@ namespace mlxserving::cli {
 
 Runner declare_schema(CLI::App& command) {
   auto format = std::make_shared<std::string>("json-schema");
-  command.add_option("--format", *format, "json-schema, typescript or zod")
+  command.add_option("--format", *format, "json-schema, typescript or zod.")
       ->check(CLI::IsMember({"json-schema", "typescript", "zod"}))
       ->capture_default_str();
   return [format]() -> Result<int> {

@@ -127,20 +127,20 @@ Result<int> run_model(const Options& options, const RenderOptions& render) {
 
 Runner declare_template(CLI::App& command) {
   auto options = std::make_shared<Options>();
-  command.add_option("model", options->model, "model directory whose chat template to render");
-  command.add_option("--messages", options->messages, "JSON file with the list of messages");
-  command.add_option("--tools", options->tools, "JSON file with the list of tools");
-  command.add_option("--documents", options->documents, "JSON file with the list of documents");
+  command.add_option("model", options->model, "Model directory whose chat template to render.");
+  command.add_option("--messages", options->messages, "JSON file with the list of messages.");
+  command.add_option("--tools", options->tools, "JSON file with the list of tools.");
+  command.add_option("--documents", options->documents, "JSON file with the list of documents.");
   command.add_option("--kwargs", options->kwargs,
-                     "more template variables, as a JSON object: '{\"enable_thinking\":false}'");
-  command.add_option("--name", options->name, "which of the model's templates, when it has several");
-  command.add_flag("--no-generation-prompt", options->no_generation_prompt, "end after the last message");
-  command.add_flag("--continue", options->continue_final_message, "leave the last message open, to be continued");
-  command.add_flag("--json", options->json, "print text and trusted spans as one JSON object");
-  command.add_option("--now", options->now, "the time templates see, as 2024-07-26T09:05:03; default: the local time");
+                     "More template variables, as a JSON object: '{\"enable_thinking\":false}'.");
+  command.add_option("--name", options->name, "Which of the model's templates, when it has several.");
+  command.add_flag("--no-generation-prompt", options->no_generation_prompt, "End after the last message.");
+  command.add_flag("--continue", options->continue_final_message, "Leave the last message open, to be continued.");
+  command.add_flag("--json", options->json, "Print text and trusted spans as one JSON object.");
+  command.add_option("--now", options->now, "The time templates see, as 2024-07-26T09:05:03; default: the local time.");
   command.add_option("--cases", options->cases,
                      "JSON lines, - for standard input: {\"k\", \"template\", \"context\"}; prints {\"k\", \"out\"} or "
-                     "{\"k\", \"err\"} for each");
+                     "{\"k\", \"err\"} for each.");
   return [options]() -> Result<int> {
     RenderOptions render;
     MLXS_TRY(render.now, clock_of(options->now));

@@ -117,14 +117,15 @@ Result<int> run(const Arguments& arguments) {
 
 Runner declare_tokenize(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();
-  command.add_option("MODEL", arguments->model, "a model directory, tokenizer.json or tokenizer.model");
-  const CLI::Option* text = command.add_option("TEXT", arguments->text, "the text; standard input without it");
-  command.add_option("--tokenizer", arguments->tokenizer, "the tokenizer, in the place of MODEL");
+  command.add_option("MODEL", arguments->model, "A model directory, tokenizer.json or tokenizer.model.");
+  const CLI::Option* text = command.add_option("TEXT", arguments->text, "The text; standard input without it.");
+  command.add_option("--tokenizer", arguments->tokenizer, "The tokenizer, in the place of MODEL.");
   command.add_option("--cases", arguments->cases,
-                     R"(answer a file of JSON lines, - for standard input: {"k", "s": text} or {"k", "d": [ids]})");
-  command.add_flag("--json", arguments->json, "one JSON object with ids, tokens and offsets");
-  command.add_flag("--special", arguments->add_special_tokens, "add what the model expects around a text, such as <s>");
-  command.add_flag("--untrusted", arguments->no_control_tokens, "the text cannot spell control tokens");
+                     R"(Answer a file of JSON lines, - for standard input: {"k", "s": text} or {"k", "d": [ids]}.)");
+  command.add_flag("--json", arguments->json, "One JSON object with ids, tokens and offsets.");
+  command.add_flag("--special", arguments->add_special_tokens,
+                   "Add what the model expects around a text, such as <s>.");
+  command.add_flag("--untrusted", arguments->no_control_tokens, "The text cannot spell control tokens.");
   command.footer(
       "Examples:\n  mlx-serving tokenize ./model \"Hello, world\"\n  mlx-serving tokenize ./model --json < text.txt");
   return [arguments, text] {

@@ -134,7 +134,8 @@ Result<PrefixIndex> PrefixIndex::open(const PrefixStoreOptions& options) {
     if (is_ours) found.emplace_back(it->last_write_time(error), *it);
   }
   if (error) {
-    return fail(ErrorCode::io, options.directory, "the prefix cache's directory cannot be used: {}", error.message());
+    return fail(ErrorCode::io, options.directory, "{}: cannot be used as the prefix cache's directory: {}",
+                options.directory, error.message());
   }
   std::ranges::sort(found, {}, [](const auto& entry) { return entry.first; });
   for (const auto& [time, entry] : found) {

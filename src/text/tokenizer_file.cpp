@@ -2,7 +2,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "core/result.h"
+#include "core/utf8.h"
 #include "text/model_file.h"
 
 namespace mlxserving::text {
@@ -110,13 +113,30 @@ Result<void> read_model_again(ondemand::document& document, Components& out) {
   return {};
 }
 
+// What stands just before the place where reading stopped: the name of the field, mostly.
+std::string before(ondemand::document& document, const simdjson::padded_string& json) {
+  constexpr size_t kShown = 60;
+  const char* place = json.data() + json.size();
+  if (document.current_location().get(place) != simdjson::SUCCESS) place = json.data() + json.size();
+  const std::string_view read(json.data(), static_cast<size_t>(place - json.data()));
+  const std::string shown = utf8::to_valid(read.substr(read.size() - std::min(read.size(), kShown)));
+  return fmt::format("at byte {}, after {}", read.size(), to_text(Json(shown)));
+}
+
 Result<Components> read_components(std::string_view json) {
   const simdjson::padded_string padded(json);
   ondemand::parser parser;
-  ondemand::document document = parser.iterate(padded);
+  ondemand::document document;
+  if (const auto fault = parser.iterate(padded).get(document); fault != simdjson::SUCCESS) {
+    return fail(ErrorCode::invalid_model, "", "not a tokenizer file: {}", simdjson::error_message(fault));
+  }
   Components components;
-  MLXS_CHECKED(read_fields(document, components));
-  if (components.has_model && components.model.model == nullptr) MLXS_CHECKED(read_model_again(document, components));
+  try {
+    MLXS_CHECKED(read_fields(document, components));
+    if (components.has_model && components.model.model == nullptr) MLXS_CHECKED(read_model_again(document, components));
+  } catch (const simdjson::simdjson_error& e) {
+    return fail(ErrorCode::invalid_model, "", "not a tokenizer file: {} ({})", e.what(), before(document, padded));
+  }
   if (components.model.model == nullptr) return fail(ErrorCode::invalid_model, "model", "model must be given");
   return components;
 }
@@ -149,13 +169,9 @@ Result<TokenizerParts> assemble(std::string_view json) {
 }  // namespace
 
 Result<TokenizerParts> parse_tokenizer_file(std::string_view json, const std::string& name) {
-  try {
-    auto parts = assemble(json);
-    if (!parts) return in_file(parts.error(), name);
-    return parts;
-  } catch (const simdjson::simdjson_error& e) {
-    return in_file(fail(ErrorCode::invalid_model, name, "not a tokenizer file: {}", e.what()), name);
-  }
+  auto parts = assemble(json);
+  if (!parts) return in_file(parts.error(), name);
+  return parts;
 }
 
 }  // namespace mlxserving::text

@@ -79,6 +79,12 @@ class Usage(unittest.TestCase):
         with subprocess.Popen([BINARY, "generate", "/nonexistent", ""], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
             self.assertIn(b"the prompt must not be empty", waiting.communicate(timeout=60)[1])
 
+    def test_a_prompt_that_is_no_utf8_is_refused(self):
+        for command in ["generate", "run"]:
+            result = run(command, "/nonexistent", b"caf\xe9")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("must be valid UTF-8", result.stderr)
+
     def test_endless_input_ends_at_its_limit(self):
         with open("/dev/zero") as endless:
             result = run("generate", "/nonexistent", stdin=endless)
@@ -133,12 +139,6 @@ class Serve(unittest.TestCase):
             self.assertIn("config.json", result.stderr)
         self.assertIn("/nonexistent", run("serve", "/nonexistent").stderr)
 
-    @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
-    def test_the_server_says_what_generate_says(self):
-        server = subprocess.Popen([BINARY, "serve", f"m={MODEL}", "--port", "0"], stderr=subprocess.PIPE, text=True)
-        try:
-            address = None
-            for line in server.stderr:
     def test_the_server_outlives_the_reader_of_its_log(self):
         server = subprocess.Popen([BINARY, "serve", "--port", "0"], stderr=subprocess.PIPE, text=True)
         try:
@@ -173,6 +173,12 @@ class Serve(unittest.TestCase):
                 self.assertEqual(server.wait(timeout=60), 0)
                 server.stderr.close()
 
+    @unittest.skipUnless(MODEL, "needs the demo model: scripts/fetch-demo-model")
+    def test_the_server_says_what_generate_says(self):
+        server = subprocess.Popen([BINARY, "serve", f"m={MODEL}", "--port", "0"], stderr=subprocess.PIPE, text=True)
+        try:
+            address = None
+            for line in server.stderr:
                 address = address or (re.search(r"listening at (http://\S+)", line) or [None, None])[1]
                 if "is ready" in line:
                     break

@@ -223,6 +223,17 @@ TEST(TokenizerFile, errors_name_the_field_what_was_seen_and_what_is_allowed) {
   EXPECT_NE(error_of(json, "{", "["), "");
 }
 
+TEST(TokenizerFile, a_value_of_a_wrong_type_is_shown_with_its_field) {
+  const auto says = [](std::string_view from, std::string_view to, const std::string& field) {
+    const std::string error = error_of(byte_level_json(), from, to);
+    return error.starts_with("tokenizer.json: not a tokenizer file: ") && error.find(field) != std::string::npos;
+  };
+  EXPECT_TRUE(says(R"("fuse_unk":false)", R"("fuse_unk":"no")", "fuse_unk"));
+  EXPECT_TRUE(says(R"("lstrip":false)", R"("lstrip":0)", "lstrip"));
+  EXPECT_TRUE(says(R"("h":0)", R"("h":[])", "vocab"));
+  EXPECT_TRUE(says(R"("version":"1.0")", R"("version":1.0)", "version"));
+}
+
 TEST(TokenizerFile, keys_may_come_in_any_order) {
   std::string json = byte_level_json();
   const size_t model = json.find(R"("model":)");
