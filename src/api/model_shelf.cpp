@@ -34,18 +34,19 @@ std::string ModelShelf::names() const {
 }
 
 ModelStatus ModelShelf::status(const std::string& id) const {
-  for (ModelStatus& status : host_.list()) {
-    if (status.id == id) return status;
-  }
   const std::lock_guard lock(mutex_);
+  const auto loading = loading_.find(id);
+  const bool is_loading = loading != loading_.end() && loading->second;
+  for (ModelStatus& status : host_.list()) {
+    // One that failed before says so until the host hears of the new load.
+    if (status.id == id && !(is_loading && status.state == ModelState::failed)) return status;
+  }
   const KnownModel* model = find_known(id);
   const auto failure = failures_.find(id);
-  const auto loading = loading_.find(id);
   ModelStatus status;
   status.id = id;
   status.directory = model == nullptr ? "" : model->directory;
-  status.state = ModelState::failed;
-  if (loading != loading_.end() && loading->second) status.state = ModelState::loading;
+  status.state = is_loading ? ModelState::loading : ModelState::failed;
   if (failure != failures_.end()) status.error = failure->second;
   return status;
 }
