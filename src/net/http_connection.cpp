@@ -38,6 +38,24 @@ std::string lower(std::string_view text) {
   return out;
 }
 
+// "/path?query", or a whole address as clients of proxies send it: then its name counts and not the Host header's (RFC
+// 9112, 3.2.2).
+struct Target {
+  std::string_view authority;
+  std::string_view path;
+};
+
+Target split_target(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!boost::beast::iequals(target.substr(0, scheme.size()), scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const size_t end = std::min(rest.find_first_of("/?"), rest.size());
+    if (end == 0) break;
+    return {rest.substr(0, end), end == rest.size() ? "/" : rest.substr(end)};
+  }
+  return {{}, target};
+}
+
 HttpReply handle_safely(HttpHandler& handler, HttpRequest request) {
   try {
     return handler.handle(std::move(request));
@@ -337,7 +355,7 @@ HttpConnection::Received HttpConnection::parse_some() {
 
 HttpConnection::Received HttpConnection::check_head() const {
   const auto& message = parser_->get();
-  if (message.target().empty() || message.target().front() != '/') {
+  if (!split_target(message.target()).path.starts_with('/')) {
     return Fault{400, "the request's target must be a path that begins with /"};
   }
   if (message.version() >= 11 && message.count(http::field::host) != 1) {
@@ -356,11 +374,15 @@ HttpRequest HttpConnection::take_head() {
   const auto& message = parser_->get();
   HttpRequest head;
   head.method = std::string(message.method_string());
-  const std::string target(message.target());
-  const size_t question = target.find('?');
-  head.path = target.substr(0, question);
-  if (question != std::string::npos) head.query = target.substr(question + 1);
-  for (const auto& field : message) head.headers.emplace_back(lower(field.name_string()), std::string(field.value()));
+  const Target target = split_target(message.target());
+  const size_t question = target.path.find('?');
+  head.path = target.path.substr(0, question);
+  if (question != std::string_view::npos) head.query = target.path.substr(question + 1);
+  for (const auto& field : message) {
+    std::string value(field.value());
+    if (field.name() == http::field::host && !target.authority.empty()) value = target.authority;
+    head.headers.emplace_back(lower(field.name_string()), std::move(value));
+  }
   head.peer = peer_;
   if (is_token(head.header("x-request-id"))) request_id_ = head.header("x-request-id");
   head.id = request_id_;

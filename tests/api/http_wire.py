@@ -465,6 +465,14 @@ class Errors(Wire):
             connection.sendall(request_bytes("/health", method="HEAD"))
             self.assertEqual(Response(connection, head=True).status, 200)
 
+    def test_a_whole_address_is_a_target_whose_name_counts(self):
+        for target, host, status in [("http://localhost/health/live", "localhost", 200), ("HTTP://127.0.0.1:80/health/live?x", "evil.example", 200),
+                                     ("http://evil.example/health/live", "localhost", 403), ("http://localhost", "localhost", 200),
+                                     ("http:///health/live", "localhost", 400), ("ftp://localhost/health/live", "localhost", 400)]:
+            with self.server.connect() as connection:
+                connection.sendall(f"GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n".encode())
+                self.assertEqual(Response(connection).status, status, target)
+
     def test_names_of_other_machines_are_refused(self):
         for host, status in [("localhost", 200), ("LOCALHOST:80", 200), ("app.localhost", 200), ("127.0.0.1:1", 200), ("[::1]:8080", 200),
                              ("192.168.1.2", 200), ("evil.example", 403), ("evil.example:80", 403), ("127.0.0.1.evil.example", 403),
@@ -556,7 +564,7 @@ class Bytes(Wire):
         self.assertLess(self.server.resident_kb() - before, 50_000)
 
     def test_rubbish_is_a_400(self):
-        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET http://x/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        for data in [b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET ftp://x/ HTTP/1.1\r\nhost: localhost\r\n\r\n",
                      b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nbad header\r\n\r\n",
                      b"G\x00T /health HTTP/1.1\r\nhost: localhost\r\n\r\n"]:
             self.assertIn(self.raw(data).status, (400, 408), data)
