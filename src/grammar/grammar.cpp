@@ -17,17 +17,10 @@ struct Matcher::Step {
 
 Grammar::Grammar(std::unique_ptr<Machine> machine, std::shared_ptr<const Vocabulary> vocabulary,
                  const MaskStore::Limits& limits)
-    : machine_(std::move(machine)), vocabulary_(vocabulary), masks_(*machine_, std::move(vocabulary), limits) {}
-
-const std::vector<TokenId>& Grammar::recalling_tokens() {
-  if (recalling_tokens_) return *recalling_tokens_;
-  recalling_tokens_.emplace();
-  for (TokenId token = 0; token < vocabulary_->tokens(); ++token) {
-    if (vocabulary_->is_text(token) && machine_->recalls(vocabulary_->bytes(token)))
-      recalling_tokens_->push_back(token);
-  }
-  return *recalling_tokens_;
-}
+    : machine_(std::move(machine)),
+      vocabulary_(vocabulary),
+      masks_(*machine_, std::move(vocabulary), limits),
+      recalling_tokens_(vocabulary_->tokens_where(machine_->recalls())) {}
 
 Matcher::Matcher(std::shared_ptr<Grammar> grammar) : grammar_(std::move(grammar)) {
   Configs configs;
@@ -186,9 +179,8 @@ std::string Matcher::forced_bytes(size_t bytes_max) const {
     int only = -1;
     for (const Config& config : configs) {
       if (config.lex == kEnd) return forced;
-      const auto& row = lexicon.row(config.lex);
       for (int byte = 0; byte < 256; ++byte) {
-        if (row[static_cast<size_t>(byte)] == kDead || byte == only) continue;
+        if (byte == only || lexicon.step(config.lex, static_cast<uint8_t>(byte)) == kDead) continue;
         if (only >= 0) return forced;
         only = byte;
       }

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,7 +26,7 @@ class Grammar {
   MaskStore& masks() { return masks_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
   // Text tokens that the machine may forbid for what it remembers.
-  const std::vector<TokenId>& recalling_tokens();
+  std::span<const TokenId> recalling_tokens() const { return recalling_tokens_; }
 
   // Any thread: so much of the limits is used that new texts should begin with a new grammar.
   bool is_worn() const { return is_worn_.load(std::memory_order_relaxed); }
@@ -39,7 +38,7 @@ class Grammar {
   std::unique_ptr<Machine> machine_;
   std::shared_ptr<const Vocabulary> vocabulary_;
   MaskStore masks_;
-  std::optional<std::vector<TokenId>> recalling_tokens_;
+  std::span<const TokenId> recalling_tokens_;
   std::atomic<bool> is_worn_ = false;
 };
 

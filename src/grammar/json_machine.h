@@ -34,7 +34,9 @@ class JsonMachine final : public Machine {
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_ || plans_->is_exhausted(); }
-  bool recalls(std::string_view token) const override { return token.find_first_of("\"]},") != std::string_view::npos; }
+  TokenTest recalls() const override {
+    return [](std::string_view token) { return token.find_first_of("\"]},") != std::string_view::npos; };
+  }
   bool recalls_at(const Config& at, std::string_view token) override;
   double fullness() const override {
     return std::max(Machine::fullness(), static_cast<double>(frames_.size()) / static_cast<double>(limits_.frames_max));

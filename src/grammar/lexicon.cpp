@@ -41,21 +41,21 @@ LexId Lexicon::state(std::vector<TaggedRegex> parts) {
   state.parts_count = static_cast<uint32_t>(parts.size());
   state.tags_at = static_cast<uint32_t>(tags_.size());
   for (const TaggedRegex& part : parts) {
-    if (pool_.is_nullable(part.regex)) tags_.push_back(part.tag);
-    state.goes_on = state.goes_on || part.regex != kEmptyText;
+    const bool is_nullable = pool_.is_nullable(part.regex);
+    if (is_nullable) tags_.push_back(part.tag);
+    state.goes_on = state.goes_on || !is_nullable || leads_on(part.regex);
   }
   state.tags_count = static_cast<uint32_t>(tags_.size()) - state.tags_at;
   parts_.insert(parts_.end(), parts.begin(), parts.end());
   states_.push_back(state);
   const auto id = static_cast<LexId>(states_.size() - 1);
   index_.emplace(hash, id);
-  if (state.goes_on && state.tags_count > 0) {
-    // A nullable language may yet have nothing beyond the empty text; only its moves tell.
-    fill_row(id);
-    const auto& row = rows_[states_[id].row];
-    states_[id].goes_on = std::ranges::any_of(row, [](LexId to_state) { return to_state != kDead; });
-  }
   return id;
+}
+
+// A nullable language may have nothing beyond the empty text; only its moves tell.
+bool Lexicon::leads_on(RegexId regex) {
+  return std::ranges::any_of(pool_.moves(regex), [&](const Move& move) { return !pool_.is_empty(move.to); });
 }
 
 std::span<const TaggedRegex> Lexicon::parts(LexId state) const {
@@ -66,23 +66,25 @@ std::span<const uint32_t> Lexicon::complete_tags(LexId state) const {
   return {tags_.data() + states_[state].tags_at, states_[state].tags_count};
 }
 
-const std::array<LexId, 256>& Lexicon::row(LexId state) {
-  if (states_[state].row == UINT32_MAX) fill_row(state);
-  return rows_[states_[state].row];
+void Lexicon::add_row(LexId state) {
+  states_[state].row = static_cast<uint32_t>(rows_.size());
+  rows_.emplace_back().fill(kUnresolved);
 }
 
-void Lexicon::fill_row(LexId id) {
-  const std::vector<TaggedRegex> from(parts(id).begin(), parts(id).end());
-  std::vector<std::span<const Move>> lists;
-  for (const TaggedRegex& part : from) lists.push_back(pool_.moves(part.regex));
-  const auto row_id = static_cast<uint32_t>(rows_.size());
-  auto& row = rows_.emplace_back();
-  states_[id].row = row_id;
-  sweep(lists, [&](uint8_t lo, uint8_t hi, std::span<const MoveTarget> targets) {
-    std::vector<TaggedRegex> to;
-    for (const MoveTarget& target : targets) to.push_back({from[target.list].tag, target.to});
-    std::fill(row.begin() + lo, row.begin() + hi + 1, to.empty() ? kDead : state(std::move(to)));
-  });
+// Where the byte leads, and with it all those around it that no part tells from it.
+LexId Lexicon::resolve(LexId from, uint8_t byte) {
+  uint8_t lo = 0, hi = 255;
+  std::vector<TaggedRegex> to;
+  for (const TaggedRegex& part : parts(from)) {
+    const Move move = pool_.move_at(part.regex, byte);
+    lo = std::max(lo, move.lo);
+    hi = std::min(hi, move.hi);
+    if (move.to != kNothing) to.push_back({part.tag, move.to});
+  }
+  const LexId result = to.empty() ? kDead : state(std::move(to));
+  auto& row = rows_[states_[from].row];
+  std::fill(row.begin() + lo, row.begin() + hi + 1, result);
+  return result;
 }
 
 uint64_t Lexicon::content_hash(LexId id) const {

@@ -16,8 +16,9 @@ namespace mlxserving::grammar {
 
 using LexId = uint32_t;
 
-constexpr LexId kDead = 0;  // no text goes on from here
-constexpr LexId kEnd = 1;   // the whole text is complete; nothing may follow
+constexpr LexId kDead = 0;                 // no text goes on from here
+constexpr LexId kEnd = 1;                  // the whole text is complete; nothing may follow
+constexpr LexId kUnresolved = UINT32_MAX;  // of a row: nobody has asked yet
 
 struct TaggedRegex {
   uint32_t tag;
@@ -39,8 +40,17 @@ class Lexicon {
 
   // Languages under their tags; languages of one tag are united.
   LexId state(std::vector<TaggedRegex> parts);
-  LexId step(LexId state, uint8_t byte) { return row(state)[byte]; }
-  const std::array<LexId, 256>& row(LexId state);
+  LexId step(LexId state, uint8_t byte) { return step(state, row(state), byte); }
+  // The same where the row is at hand.
+  using Row = std::array<LexId, 256>;
+  LexId step(LexId state, const Row& row, uint8_t byte) {
+    return row[byte] != kUnresolved ? row[byte] : resolve(state, byte);
+  }
+  // Where each byte leads, as far as it was asked; stays where it is.
+  const Row& row(LexId state) {
+    if (states_[state].row == UINT32_MAX) add_row(state);
+    return rows_[states_[state].row];
+  }
 
   // Tags of the languages that are complete here.
   std::span<const uint32_t> complete_tags(LexId state) const;
@@ -67,14 +77,16 @@ class Lexicon {
     bool goes_on = false;
   };
 
-  void fill_row(LexId state);
+  void add_row(LexId state);
+  LexId resolve(LexId from, uint8_t byte);
+  bool leads_on(RegexId regex);
 
   Limits limits_;
   RegexPool pool_;
   std::vector<State> states_;
   std::vector<TaggedRegex> parts_;
   std::vector<uint32_t> tags_;
-  std::deque<std::array<LexId, 256>> rows_;
+  std::deque<Row> rows_;
   std::unordered_multimap<uint64_t, LexId> index_;
   std::unordered_map<uint64_t, LexId> saturated_;  // by state and bytes
   bool exhausted_ = false;

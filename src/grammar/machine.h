@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "grammar/lexicon.h"
+#include "grammar/vocabulary.h"
 
 namespace mlxserving::grammar {
 
@@ -81,11 +82,11 @@ class Machine {
   // A limit was reached: what the machine says from now on is too little, never too much.
   virtual bool is_exhausted() const { return workspace_->is_exhausted(); }
 
-  // Whether what is remembered may forbid this token although a mask, found without it, allows it: such tokens are
-  // verified where something is remembered, or everywhere where a token can both write and recall it.
-  virtual bool recalls(std::string_view) const { return false; }
+  // Tells whether what is remembered may forbid a token although a mask, found without it, allows it: such tokens are
+  // verified where something is remembered, or everywhere where a token can both write and recall it. Null: never.
+  virtual TokenTest recalls() const { return nullptr; }
   virtual bool recalls_at_once() const { return false; }
-  // Whether it may do so there: a closer look, for tokens of which recalls() says yes.
+  // Whether it may do so there: a closer look, for tokens of which that test says yes.
   virtual bool recalls_at(const Config&, std::string_view) { return true; }
   // How much of the tightest limit is used, in [0, 1].
   virtual double fullness() const { return workspace_->fullness(); }

@@ -54,7 +54,7 @@ const std::vector<Config>& MaskStore::after(LexId lex, ContextId context) {
 
 const MaskStore::Pieces& MaskStore::pieces(NodeSetId nodes, LexId lex, ContextId context) {
   const PieceKey key{nodes, lex, context};
-  if (const auto found = pieces_.find(key); found != pieces_.end()) return *found->second;
+  if (const auto* found = pieces_.find(key)) return **found;
   auto result = std::make_unique<Pieces>();
   const auto take = [&](const Pieces& more) {
     result->shared.insert(result->shared.end(), more.shared.begin(), more.shared.end());
@@ -91,7 +91,7 @@ const MaskStore::Pieces& MaskStore::pieces(NodeSetId nodes, LexId lex, ContextId
 
 const MaskStore::Walk& MaskStore::walk(NodeSetId nodes, LexId lex) {
   const uint64_t key = pair_key(nodes, lex);
-  if (const auto found = walks_.find(key); found != walks_.end()) return *found->second;
+  if (const auto* found = walks_.find(key)) return **found;
   auto result =
       std::make_unique<Walk>(nodes == kRoots ? walk_root(lex) : walk_nodes(std::vector(node_sets_[nodes]), lex));
   bytes_ += 128 + result->tokens.size() * sizeof(TokenId) + result->exits.size() * sizeof(Exit);
@@ -100,13 +100,14 @@ const MaskStore::Walk& MaskStore::walk(NodeSetId nodes, LexId lex) {
 
 // At least so many bytes of text of the kind can follow; less than can where the fuel of the walk is used up.
 uint8_t MaskStore::free_bytes(LexId lex, size_t kind) {
-  if (lex >= free_bytes_.size())
-    free_bytes_.resize(machine_.lexicon().states() + 64, {kUnknown, kUnknown, kUnknown, kUnknown});
-  if (free_bytes_[lex][kind] != kUnknown) return free_bytes_[lex][kind];
+  if (lex < free_bytes_.size() && free_bytes_[lex][kind] != kUnknown) return free_bytes_[lex][kind];
   if (free_fuel_ <= 0) return 0;
   const uint8_t found = find_free_bytes(lex, static_cast<TextKind>(kind));
-  if (lex >= free_bytes_.size())
-    free_bytes_.resize(machine_.lexicon().states() + 64, {kUnknown, kUnknown, kUnknown, kUnknown});
+  if (lex >= free_bytes_.size()) {
+    std::array<uint8_t, kTextKinds> unknown{};
+    unknown.fill(kUnknown);
+    free_bytes_.resize(machine_.lexicon().states() + 64, unknown);
+  }
   return free_bytes_[lex][kind] = found;
 }
 
@@ -131,12 +132,13 @@ uint8_t MaskStore::find_free_bytes(LexId start, TextKind kind) {
         return bytes;
       }
       const Place from = seen[begin];
-      const auto& row = lexicon.row(from.lex);
       --free_fuel_;
       Place last{kDead, kNotText};
       for (unsigned byte = 0; byte < 256; ++byte) {
-        const Place to{row[byte], step(kind, from.inside, static_cast<uint8_t>(byte))};
-        if (to.inside == kNotText || to == last) continue;
+        const InsideCharacter inside = step(kind, from.inside, static_cast<uint8_t>(byte));
+        if (inside == kNotText) continue;
+        const Place to{lexicon.step(from.lex, static_cast<uint8_t>(byte)), inside};
+        if (to == last) continue;
         if (is_end(to.lex)) return bytes;
         last = to;
         if (std::ranges::find(seen, to) == seen.end()) seen.push_back(to);
@@ -146,48 +148,41 @@ uint8_t MaskStore::find_free_bytes(LexId start, TextKind kind) {
   return Vocabulary::kShortBytes;
 }
 
-// Calls accept(from, to) for ranges of trie tokens that stay inside the language, complete(lex, node) where it is
+// Calls accept(from, to) for runs of trie tokens that stay inside the language, complete(lex, node) where it is
 // complete at a node.
 template <typename Accept, typename Complete>
 void MaskStore::traverse(uint32_t root, LexId lex, const Accept& accept, const Complete& complete) {
   const auto nodes = vocabulary_->nodes();
   Lexicon& lexicon = machine_.lexicon();
-  const uint32_t base = nodes[root].depth;
-  std::vector<LexId> states(8, kDead);  // by depth below the root
-  std::vector<const std::array<LexId, 256>*> rows(8, nullptr);
-  states[0] = lex;
   if (!lexicon.goes_on(lex)) return;
-  rows[0] = &lexicon.row(lex);
-  const uint32_t end = nodes[root].end;
+  struct Place {
+    LexId lex;
+    const Lexicon::Row* row;
+  };
+  std::vector<Place> places(nodes[root].height + size_t{1});  // by depth below the root
+  places[0] = {lex, &lexicon.row(lex)};
+  const uint32_t base = nodes[root].depth, end = nodes[root].end;
+  uint32_t run = nodes[root + 1].tokens_from;  // where what is accepted begins
   for (uint32_t at = root + 1; at < end;) {
     const TrieNode& node = nodes[at];
     const uint32_t depth = node.depth - base;
-    const LexId next = (*rows[depth - 1])[node.byte];
-    if (next == kDead) {
-      at = node.end;
-      continue;
-    }
+    const Place& above = places[depth - 1];
+    const LexId next = lexicon.step(above.lex, *above.row, node.byte);
     if (lexicon.is_complete(next)) complete(next, at);
     if (!lexicon.goes_on(next)) {
+      if (run < node.tokens_from) accept(run, node.tokens_from);
+      run = nodes[node.end].tokens_from;
       at = node.end;
-      continue;
-    }
-    if (node.height > 0 && node.kind_below < kTextKinds && free_bytes(next, node.kind_below) >= node.height) {
-      accept(node.tokens_from, nodes[node.end].tokens_from);
+    } else if (node.height == 0) {
+      ++at;
+    } else if (node.kind_below < kTextKinds && free_bytes(next, node.kind_below) >= node.height) {
       at = node.end;
-      continue;
+    } else {
+      if (places[depth].lex != next) places[depth] = {next, &lexicon.row(next)};
+      ++at;
     }
-    accept(node.tokens_from, nodes[at + 1].tokens_from);
-    if (depth >= states.size()) {
-      states.resize(depth + 8, kDead);
-      rows.resize(depth + 8, nullptr);
-    }
-    if (states[depth] != next || rows[depth] == nullptr) {
-      states[depth] = next;
-      rows[depth] = &lexicon.row(next);
-    }
-    ++at;
   }
+  if (run < nodes[end].tokens_from) accept(run, nodes[end].tokens_from);
 }
 
 SharedMask MaskStore::walk_all(LexId lex) {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/sharded_map.h"
 #include "grammar/machine.h"
 #include "grammar/vocabulary.h"
 
@@ -70,7 +71,7 @@ class MaskStore {
   int free_fuel_ = 0;
   std::vector<std::vector<uint32_t>> node_sets_;
   std::unordered_multimap<uint64_t, NodeSetId> node_set_index_;
-  std::unordered_map<uint64_t, std::unique_ptr<Walk>> walks_;  // by node set and lexical state
+  ShardedMap<uint64_t, std::unique_ptr<Walk>> walks_;  // by node set and lexical state
   struct PieceKey {
     NodeSetId nodes;
     LexId lex;
@@ -85,8 +86,8 @@ class MaskStore {
              7;
     }
   };
-  std::unordered_map<PieceKey, std::unique_ptr<Pieces>, PieceHash> pieces_;
-  std::unordered_map<uint64_t, std::unique_ptr<std::vector<Config>>> after_;  // by lexical state and context
+  ShardedMap<PieceKey, std::unique_ptr<Pieces>, PieceHash> pieces_;
+  ShardedMap<uint64_t, std::unique_ptr<std::vector<Config>>> after_;  // by lexical state and context
 };
 
 }  // namespace mlxserving::grammar

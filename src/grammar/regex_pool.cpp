@@ -1,8 +1,6 @@
 #include "grammar/regex_pool.h"
 
 #include <algorithm>
-#include <queue>
-#include <unordered_map>
 
 namespace mlxserving::grammar {
 namespace {
@@ -266,49 +264,6 @@ void RegexPool::merge_sets(std::vector<RegexId>& parts) {
   std::ranges::sort(parts);
 }
 
-// Whether every text of `narrow` is plainly one of `wide`, as far as repeats of one unit tell.
-bool RegexPool::covers(RegexId wide, RegexId narrow, int depth) const {
-  if (wide == narrow || wide == kAnything) return true;
-  if (depth == 0) return false;
-  struct Split {
-    RegexId unit, rest;
-    uint32_t min, max;
-  };
-  const auto split = [&](RegexId id) {
-    const bool is_concat = nodes_[id].kind == Kind::concat;
-    const RegexId head = is_concat ? nodes_[id].a : id;
-    const RegexId rest = is_concat ? nodes_[id].b : kEmptyText;
-    const Node& node = nodes_[head];
-    if (node.kind == Kind::repeat) return Split{node.a, rest, node.min, node.max};
-    return Split{head, rest, 1, 1};
-  };
-  const Split w = split(wide), n = split(narrow);
-  if (w.unit == n.unit && w.min <= n.min && n.max <= w.max && covers(w.rest, n.rest, depth - 1)) return true;
-  return w.min == 0 && w.rest != kEmptyText && covers(w.rest, narrow, depth - 1);
-}
-
-// Counted repeats that overlap themselves leave one part for every place at which they may have begun; mostly the last
-// to end covers the others.
-void RegexPool::drop_covered(std::vector<RegexId>& parts) const {
-  constexpr size_t kPartsMax = 300;
-  constexpr int kDepth = 6;
-  const auto is_counted = [&](RegexId id) {
-    const Node& node = nodes_[nodes_[id].kind == Kind::concat ? nodes_[id].a : id];
-    return node.kind == Kind::repeat;
-  };
-  std::vector<RegexId> counted;
-  std::ranges::copy_if(parts, std::back_inserter(counted), is_counted);
-  if (counted.empty() || parts.size() > kPartsMax) return;
-  std::vector<RegexId> dropped;
-  for (const RegexId wide : counted) {
-    for (const RegexId narrow : parts) {
-      if (wide == narrow || std::ranges::find(dropped, wide) != dropped.end()) continue;
-      if (covers(wide, narrow, kDepth)) dropped.push_back(narrow);
-    }
-  }
-  std::erase_if(parts, [&](RegexId part) { return std::ranges::find(dropped, part) != dropped.end(); });
-}
-
 RegexId RegexPool::any_of(std::vector<RegexId> parts) {
   if (parts.size() == 1) return parts.front();
   flatten(Kind::any_of, parts);
@@ -368,9 +323,9 @@ RegexId RegexPool::all_of(std::vector<RegexId> parts) {
   if (keep_literals_only(parts, finite)) return finite;
   const bool nullable = std::ranges::all_of(parts, [&](RegexId part) { return nodes_[part].nullable; });
   if (!nullable && parts.front() == kEmptyText) return kNothing;
-  for (const RegexId part : parts) {
-    if (nodes_[part].kind == Kind::negate && std::ranges::binary_search(parts, nodes_[part].a)) return kNothing;
-  }
+  join_counts(parts);
+  if (parts.front() == kNothing || contradict(parts)) return kNothing;
+  if (parts.size() == 1) return parts.front();
   return list(Kind::all_of, std::move(parts), nullable);
 }
 
@@ -419,9 +374,16 @@ std::vector<Move> RegexPool::merge(std::span<const RegexId> parts, bool is_union
   lists.reserve(parts.size());
   for (const RegexId part : parts) lists.push_back(moves(part));
   std::vector<Move> result;
+  std::vector<std::pair<std::vector<RegexId>, RegexId>> joined;  // few of the ranges differ in where they lead
   sweep(lists, [&](uint8_t lo, uint8_t hi, std::span<const MoveTarget> targets) {
     if (targets.empty() || (!is_union && targets.size() < parts.size())) return;
-    append_move(result, lo, hi, is_union ? any_of(ids_of(targets)) : all_of(ids_of(targets)));
+    std::vector<RegexId> ids = ids_of(targets);
+    auto known = std::ranges::find(joined, ids, &std::pair<std::vector<RegexId>, RegexId>::first);
+    if (known == joined.end()) {
+      const RegexId to = is_union ? any_of(ids) : all_of(ids);
+      known = joined.insert(joined.end(), {std::move(ids), to});
+    }
+    append_move(result, lo, hi, known->second);
   });
   return result;
 }
@@ -512,110 +474,50 @@ RegexId RegexPool::derive(RegexId id, uint8_t byte) {
   return kNothing;
 }
 
+Move RegexPool::move_at(RegexId id, uint8_t byte) {
+  const Node node = nodes_[id];
+  switch (node.kind) {
+    case Kind::concat: {
+      if (nodes_[node.a].nullable) break;
+      const Move first = move_at(node.a, byte);
+      return {first.lo, first.hi, concat(first.to, node.b)};
+    }
+    case Kind::negate: {
+      const Move inner = move_at(node.a, byte);
+      return {inner.lo, inner.hi, negate(inner.to)};
+    }
+    case Kind::any_of:
+    case Kind::all_of: {
+      if (node.moves_at != UINT32_MAX) break;
+      Move result{0, 255, kNothing};
+      std::vector<RegexId> to(children(node).begin(), children(node).end());
+      for (RegexId& part : to) {
+        const Move move = move_at(part, byte);
+        result.lo = std::max(result.lo, move.lo);
+        result.hi = std::min(result.hi, move.hi);
+        part = move.to;
+      }
+      result.to = node.kind == Kind::any_of ? any_of(std::move(to)) : all_of(std::move(to));
+      return result;
+    }
+    default: break;
+  }
+  Move result{0, 255, kNothing};
+  const auto list = moves(id);
+  const auto next = std::ranges::lower_bound(list, byte, {}, &Move::hi);
+  if (next != list.begin()) result.lo = static_cast<uint8_t>(std::prev(next)->hi + 1);
+  if (next == list.end()) return result;
+  if (next->lo <= byte) return *next;
+  result.hi = static_cast<uint8_t>(next->lo - 1);
+  return result;
+}
+
 bool RegexPool::matches(RegexId id, std::string_view value) {
   for (const char c : value) {
     if (id == kNothing) return false;
     id = derive(id, static_cast<uint8_t>(c));
   }
   return nodes_[id].nullable;
-}
-
-bool RegexPool::is_empty(RegexId id) {
-  Node& node = nodes_[id];
-  if (node.emptiness == Emptiness::unknown) {
-    const bool has_some = node.nullable || !node.may_be_empty || has_text(id);
-    node.emptiness = has_some ? Emptiness::inhabited : Emptiness::empty;
-  }
-  return node.emptiness == Emptiness::empty;
-}
-
-bool RegexPool::has_text(RegexId id) {
-  if (nodes_[id].kind == Kind::concat) {
-    for (; nodes_[id].kind == Kind::concat; id = nodes_[id].b) {
-      if (is_empty(nodes_[id].a)) return false;
-    }
-    return !is_empty(id);
-  }
-  const Node& node = nodes_[id];
-  switch (node.kind) {
-    case Kind::any_of: {
-      const std::vector<RegexId> parts(children(node).begin(), children(node).end());
-      return std::ranges::any_of(parts, [&](RegexId part) { return !is_empty(part); });
-    }
-    case Kind::repeat: return !is_empty(node.a);
-    case Kind::all_of: return shares_shortest(id) || explore(id);
-    default: return explore(id);
-  }
-}
-
-// Whether a shortest text of one part is in all the others: the usual case, found without states of the intersection.
-bool RegexPool::shares_shortest(RegexId id) {
-  const std::vector<RegexId> parts(children(nodes_[id]).begin(), children(nodes_[id]).end());
-  return std::ranges::any_of(parts, [&](RegexId part) { return !nodes_[part].may_be_empty && follows(part, parts); });
-}
-
-bool RegexPool::follows(RegexId guide, std::vector<RegexId> others) {
-  constexpr int kBytesMax = 64;
-  std::vector<RegexId> next(others.size());
-  const auto can_follow = [&](uint8_t byte) {
-    for (size_t i = 0; i < others.size(); ++i) {
-      next[i] = derive(others[i], byte);
-      if (next[i] == kNothing) return false;
-    }
-    return true;
-  };
-  for (int bytes = 0; bytes < kBytesMax; ++bytes) {
-    if (nodes_[guide].nullable) break;
-    const uint32_t left = nodes_[guide].shortest - 1;
-    const auto found = std::ranges::find_if(
-        moves(guide), [&](const Move& move) { return nodes_[move.to].shortest == left && can_follow(move.lo); });
-    if (found == moves(guide).end()) return false;
-    guide = found->to;
-    others = next;
-  }
-  return std::ranges::all_of(others, [&](RegexId other) { return nodes_[other].nullable; });
-}
-
-// Searches the derivatives for one that is nullable, nearest to its end first, and remembers what it learned of all it
-// saw.
-bool RegexPool::explore(RegexId start) {
-  struct Open {
-    uint32_t shortest, depth;
-    RegexId id;
-    bool operator<(const Open& other) const {
-      return shortest != other.shortest ? shortest > other.shortest : depth > other.depth;
-    }
-  };
-  std::unordered_map<RegexId, RegexId> parent{{start, start}};
-  std::priority_queue<Open> open;
-  open.push({nodes_[start].shortest, 0, start});
-  const auto note_path = [&](RegexId at) {
-    for (;; at = parent[at]) {
-      nodes_[at].emptiness = Emptiness::inhabited;
-      if (at == start) return;
-    }
-  };
-  while (!open.empty() && parent.size() < kEmptinessSteps && !exhausted_ &&
-         emptiness_steps_ < limits_.emptiness_steps_max) {
-    ++emptiness_steps_;
-    const Open at = open.top();
-    open.pop();
-    const Node& node = nodes_[at.id];
-    if (node.emptiness == Emptiness::empty) continue;
-    if (node.nullable || node.emptiness == Emptiness::inhabited || !node.may_be_empty) {
-      note_path(at.id);
-      return true;
-    }
-    for (const Move& move : moves(at.id)) {
-      if (parent.emplace(move.to, at.id).second) open.push({nodes_[move.to].shortest, at.depth + 1, move.to});
-    }
-  }
-  if (!open.empty() || exhausted_) {
-    nodes_[start].emptiness = Emptiness::inhabited;
-    return true;
-  }
-  for (const auto& [seen, from] : parent) nodes_[seen].emptiness = Emptiness::empty;
-  return false;
 }
 
 RegexId RegexPool::saturated(RegexId id, uint32_t bytes_max) {

@@ -54,6 +54,8 @@ class RegexPool {
   // Sorted and disjoint; what is missing leads to kNothing.
   std::span<const Move> moves(RegexId id);
   RegexId derive(RegexId id, uint8_t byte);
+  // Where the byte leads, and some of those beside it that lead there too: the moves of lists are not found for that.
+  Move move_at(RegexId id, uint8_t byte);
   bool matches(RegexId id, std::string_view text);
   // Exact where at most kEmptinessSteps states must be looked at, else "not empty".
   bool is_empty(RegexId id);
@@ -105,8 +107,22 @@ class RegexPool {
   void flatten(Kind kind, std::vector<RegexId>& parts) const;
   bool keep_literals_only(std::vector<RegexId>& parts, RegexId& result);
   void merge_sets(std::vector<RegexId>& parts);
-  bool covers(RegexId wide, RegexId narrow, int depth) const;
-  void drop_covered(std::vector<RegexId>& parts) const;
+  bool covers(RegexId wide, RegexId narrow, int depth);
+  bool find_covers(RegexId wide, RegexId narrow, int depth);
+  bool is_made_of(RegexId id, RegexId star, int depth);
+  bool runs_within(RegexId narrow, RegexId wide);
+  void drop_covered(std::vector<RegexId>& parts);
+  bool contradict(std::vector<RegexId>& parts);
+  // head unit{min,max} tail, of which every text can be cut in one way only.
+  struct Counted {
+    RegexId head, unit, tail;
+    uint32_t min, max;
+  };
+  std::optional<Counted> as_counted(RegexId id);
+  std::optional<Counted> find_counted(RegexId id);
+  bool is_prefix_free(RegexId id);
+  std::optional<RegexId> join_counts(RegexId x, RegexId y);
+  void join_counts(std::vector<RegexId>& parts);
   std::vector<Move> find_moves(RegexId id);
   std::vector<Move> merge(std::span<const RegexId> parts, bool is_union);
   bool has_text(RegexId id);
@@ -132,6 +148,10 @@ class RegexPool {
   std::vector<NumberState> number_states_;
   Segmented<Move> moves_;
   std::unordered_map<uint64_t, RegexId> saturated_;  // by id and bytes_max
+  std::unordered_map<uint64_t, bool> covers_;        // by the wide and the narrow one
+  std::unordered_map<uint64_t, bool> runs_within_;   // by the wide and the narrow one
+  std::unordered_map<RegexId, bool> is_prefix_free_;
+  std::unordered_map<RegexId, std::optional<Counted>> counted_;
   size_t emptiness_steps_ = 0;
   bool exhausted_ = false;
 };

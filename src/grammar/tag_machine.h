@@ -25,7 +25,7 @@ class TagMachine final : public Machine {
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override;
-  bool recalls(std::string_view token) const override { return tags_.front().content->recalls(token); }
+  TokenTest recalls() const override { return tags_.front().content->recalls(); }
   double fullness() const override;
 
  private:

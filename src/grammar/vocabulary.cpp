@@ -12,10 +12,6 @@ InsideCharacter step_any(InsideCharacter inside, uint8_t byte) {
   return inside == 0 && byte < 0x80 ? 0 : step(TextKind::utf8, inside, byte);
 }
 
-uint8_t kind_of_step(InsideCharacter inside, uint8_t byte) {
-  return step(TextKind::utf8, inside, byte) == kNotText ? static_cast<uint8_t>(kTextKinds) : narrowest_kind(byte);
-}
-
 }  // namespace
 
 Result<std::shared_ptr<const Vocabulary>> Vocabulary::create(std::span<const std::string> tokens,
@@ -82,7 +78,7 @@ uint32_t Vocabulary::add_trie(std::vector<TokenId> ids) {
       Open& outer = path[path.size() - 2];
       TrieNode& above = nodes_[outer.node];
       above.height = std::max<uint16_t>(above.height, node.height + 1);
-      const uint8_t kind = kind_of_step(outer.inside, node.byte);
+      const uint8_t kind = narrowest_kind(outer.inside, node.byte);
       outer.kind_below = std::max({outer.kind_below, kind, closing.kind_below});
     }
   };
@@ -145,6 +141,16 @@ bool Vocabulary::has_longer(std::string_view bytes) const {
     if (matched == bytes.size() && nodes_[node].end > node + 1) return true;
   }
   return false;
+}
+
+std::span<const TokenId> Vocabulary::tokens_where(TokenTest test) const {
+  if (test == nullptr) return {};
+  const std::lock_guard lock(mutex_);
+  const auto [entry, is_new] = tested_.try_emplace(test);
+  for (TokenId token = 0; is_new && token < tokens(); ++token) {
+    if (is_text(token) && test(bytes(token))) entry->second.push_back(token);
+  }
+  return entry->second;
 }
 
 std::shared_ptr<const SharedMask> Vocabulary::find_mask(uint64_t key) const {

@@ -18,6 +18,9 @@ namespace mlxserving::grammar {
 
 using TokenId = uint32_t;
 
+// Whether the bytes of a token are such.
+using TokenTest = bool (*)(std::string_view bytes);
+
 // One bit a token id.
 using TokenBits = std::vector<uint64_t>;
 
@@ -83,6 +86,9 @@ class Vocabulary {
   // Whether some text token begins with `bytes` and goes on.
   bool has_longer(std::string_view bytes) const;
 
+  // The text tokens that pass, found once a test; valid as long as the vocabulary. None for a null test.
+  std::span<const TokenId> tokens_where(TokenTest test) const;
+
   std::shared_ptr<const SharedMask> find_mask(uint64_t key) const;
   void keep_mask(uint64_t key, std::shared_ptr<const SharedMask> mask) const;
 
@@ -108,6 +114,7 @@ class Vocabulary {
   mutable std::mutex mutex_;       // workers compile and the engine masks at once
   mutable std::list<Kept> masks_;  // the last used first
   mutable std::unordered_map<uint64_t, std::list<Kept>::iterator> mask_index_;
+  mutable std::unordered_map<TokenTest, std::vector<TokenId>> tested_;
 };
 
 }  // namespace mlxserving::grammar

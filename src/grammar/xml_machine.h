@@ -26,8 +26,10 @@ class XmlMachine final : public Machine {
   void begin(std::vector<Config>& out) override;
   void leave(const Config& at, std::vector<Config>& out) override;
   bool is_exhausted() const override { return Machine::is_exhausted() || exhausted_; }
-  bool recalls(std::string_view token) const override {
-    return token.find("</") != std::string_view::npos || std::ranges::count(token, '=') > 1;
+  TokenTest recalls() const override {
+    return [](std::string_view token) {
+      return token.find("</") != std::string_view::npos || std::ranges::count(token, '=') > 1;
+    };
   }
   bool recalls_at_once() const override { return true; }
   double fullness() const override {
