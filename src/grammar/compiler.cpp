@@ -18,28 +18,51 @@ Compiler::~Compiler() {
 
 Compiler::Compiled Compiler::compile(const Constraint& constraint) {
   const std::string key = content_key(constraint);
-  std::shared_future<Compiled> result;
+  std::shared_ptr<Pending> pending;
   {
     const std::lock_guard lock(mutex_);
     if (auto grammar = find(key)) return grammar;
-    if (const auto pending = pending_.find(key); pending != pending_.end()) {
-      result = pending->second;
+    if (const auto found = pending_.find(key); found != pending_.end()) {
+      pending = found->second;
     } else {
-      Job job{key, constraint, {}};
-      result = job.promise.get_future().share();
+      pending = std::make_shared<Pending>();
+      Job job{key, constraint, {}, pending};
+      pending->result = job.promise.get_future().share();
       if (!jobs_.try_push(job)) {
         return fail(ErrorCode::resource_exhausted, "constraint", "{} constraints wait to be compiled, and no more may",
                     limits_.waiting_max);
       }
-      pending_.emplace(key, result);
+      pending_.emplace(key, pending);
       if (threads_.empty()) {
         for (int i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
       }
     }
   }
-  if (result.wait_for(limits_.deadline) == std::future_status::ready) return result.get();
-  return fail(ErrorCode::timeout, "constraint", "the {} was not compiled within {} ms: simplify it, or try again",
+  return wait_for(constraint, *pending);
+}
+
+Compiler::Compiled Compiler::wait_for(const Constraint& constraint, const Pending& pending) {
+  using Clock = std::chrono::steady_clock;
+  using std::chrono::milliseconds;
+  const auto until = Clock::now() + limits_.patience;
+  // A thread uses no more time than passes: before what is left of the deadline it cannot be over.
+  for (milliseconds left = limits_.deadline; left > milliseconds(0); left = limits_.deadline - used_by(pending)) {
+    const auto look = std::min<Clock::time_point>(Clock::now() + left, until);
+    if (pending.result.wait_until(look) == std::future_status::ready) return pending.result.get();
+    if (Clock::now() >= until) {
+      return fail(ErrorCode::timeout, "constraint", "the {} was not compiled within {} s on a busy machine: try again",
+                  name_of(constraint), limits_.patience.count() / 1000);
+    }
+  }
+  return fail(ErrorCode::timeout, "constraint",
+              "the {} was not compiled within {} ms of the processor's time: simplify it, or try again",
               name_of(constraint), limits_.deadline.count());
+}
+
+std::chrono::milliseconds Compiler::used_by(const Pending& pending) {
+  const std::lock_guard lock(mutex_);
+  if (!pending.begun) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(pending.begun->clock.used() - pending.begun->at);
 }
 
 std::shared_ptr<Grammar> Compiler::find(const std::string& key) {
@@ -75,7 +98,12 @@ Result<std::shared_ptr<const Vocabulary>> Compiler::vocabulary() {
 }
 
 void Compiler::run() {
+  const ThreadClock clock = ThreadClock::of_this_thread();
   while (auto job = jobs_.pop()) {
+    {
+      const std::lock_guard lock(mutex_);
+      job->pending->begun = {.clock = clock, .at = clock.used()};
+    }
     Compiled compiled = fail(ErrorCode::internal, "constraint", "not compiled");
     try {
       auto tokens = vocabulary();

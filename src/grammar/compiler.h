@@ -8,11 +8,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "core/bounded_queue.h"
+#include "core/thread_clock.h"
 #include "grammar/compile.h"
 
 namespace mlxserving::grammar {
@@ -21,10 +23,11 @@ namespace mlxserving::grammar {
 class Compiler {
  public:
   struct Limits {
-    std::chrono::milliseconds deadline{2'000};
-    size_t grammars_max = 64;     // kept
-    size_t waiting_max = 64;      // constraints in the queue
-    CompileOptions compile = {};  // its limits are the fuel and the memory of one grammar
+    std::chrono::milliseconds deadline{2'000};   // of the processor's time, so that a busy machine refuses nothing
+    std::chrono::milliseconds patience{60'000};  // of the clock, its turn included
+    size_t grammars_max = 64;                    // kept
+    size_t waiting_max = 64;                     // constraints in the queue
+    CompileOptions compile = {};                 // its limits are the fuel and the memory of one grammar
   };
   using MakeVocabulary = std::function<Result<std::shared_ptr<const Vocabulary>>()>;
 
@@ -35,16 +38,26 @@ class Compiler {
   Compiler(const Compiler&) = delete;
   Compiler& operator=(const Compiler&) = delete;
 
-  // Waits until the grammar is there or the deadline has passed (timeout; the work goes on, and the next call finds
-  // it). Errors: those of compile(); resource_exhausted where too many wait.
+  // Waits until the grammar is there, or the work has used up its deadline or the caller's patience (timeout; the work
+  // goes on, and the next call finds it). Errors: those of compile(); resource_exhausted where too many wait.
   Result<std::shared_ptr<Grammar>> compile(const Constraint& constraint);
 
  private:
   using Compiled = Result<std::shared_ptr<Grammar>>;
+  // What has begun: on which thread's clock, and when.
+  struct Begun {
+    ThreadClock clock;
+    std::chrono::nanoseconds at;
+  };
+  struct Pending {
+    std::shared_future<Compiled> result;
+    std::optional<Begun> begun;  // guarded by mutex_
+  };
   struct Job {
     std::string key;
     Constraint constraint;
     std::promise<Compiled> promise;
+    std::shared_ptr<Pending> pending;
   };
   struct Kept {
     std::string key;
@@ -55,6 +68,8 @@ class Compiler {
 
   std::shared_ptr<Grammar> find(const std::string& key);
   void keep(const std::string& key, const Compiled& compiled);
+  Compiled wait_for(const Constraint& constraint, const Pending& pending);
+  std::chrono::milliseconds used_by(const Pending& pending);
   void run();
   Result<std::shared_ptr<const Vocabulary>> vocabulary();
 
@@ -66,7 +81,7 @@ class Compiler {
 
   std::mutex mutex_;
   std::list<Kept> kept_;  // the last used first
-  std::map<std::string, std::shared_future<Compiled>> pending_;
+  std::map<std::string, std::shared_ptr<Pending>> pending_;
   BoundedQueue<Job> jobs_;
   std::vector<std::thread> threads_;  // started with the first job
 };

@@ -30,13 +30,35 @@ TEST(Compiler, tells_contents_apart_by_every_field) {
   EXPECT_NE(content_key(RegexConstraint{"a"}), content_key(LarkConstraint{"a"}));
 }
 
-TEST(Compiler, keeps_to_its_deadline_and_finds_the_work_done_later) {
+// A vocabulary that takes the processor so long.
+Compiler::MakeVocabulary slow_bytes(std::chrono::milliseconds work) {
+  return [work] {
+    const ThreadClock clock = ThreadClock::of_this_thread();
+    for (const auto begin = clock.used(); clock.used() - begin < work;) {
+    }
+    return Result<std::shared_ptr<const Vocabulary>>(byte_vocabulary());
+  };
+}
+
+TEST(Compiler, counts_the_processors_time_and_not_the_clock) {
   Compiler compiler(
       [] {
         std::this_thread::sleep_for(std::chrono::milliseconds(150));
         return Result<std::shared_ptr<const Vocabulary>>(byte_vocabulary());
       },
-      {.deadline = std::chrono::milliseconds(20)});
+      {.deadline = std::chrono::milliseconds(50)});
+  EXPECT_TRUE(compiler.compile(RegexConstraint{"a"}).ok());
+}
+
+TEST(Compiler, loses_patience_where_its_turn_does_not_come) {
+  Compiler compiler(slow_bytes(std::chrono::milliseconds(100)), {.patience = std::chrono::milliseconds(10)});
+  const auto late = compiler.compile(RegexConstraint{"a"});
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().code, ErrorCode::timeout);
+}
+
+TEST(Compiler, keeps_to_its_deadline_and_finds_the_work_done_later) {
+  Compiler compiler(slow_bytes(std::chrono::milliseconds(150)), {.deadline = std::chrono::milliseconds(20)});
   const auto late = compiler.compile(RegexConstraint{"a"});
   ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code, ErrorCode::timeout);
