@@ -1,4 +1,4 @@
-"""A small real model must answer in the form that is asked for, over the command line and JSON-RPC. JSON is judged by
+"""A small real model must answer in the form that is asked for, over the command line, JSON-RPC and HTTP. JSON is judged by
 Python's jsonschema, XML by its parser and by what the schema says. Skips (77) where model or jsonschema
 is missing.
 
@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 
 try:
@@ -89,8 +91,31 @@ def over_json_rpc(seed):
     assert runtime.wait(30) == 0
 
 
+def over_http(seed):
+    server = subprocess.Popen([BINARY, "serve", f"m={MODEL}", "--port", "0"], stderr=subprocess.PIPE, text=True)
+    try:
+        port = None
+        for line in server.stderr:
+            if found := re.search(r"listening at http://127.0.0.1:(\d+)", line):
+                port = found.group(1)
+            if "is ready" in line:
+                break
+        threading.Thread(target=lambda: [None for _ in server.stderr], daemon=True).start()
+        for form, judge in (({"response_format": {"type": "json_schema", "json_schema": {"name": "person", "schema": SCHEMA, "strict": True}}}, judge_json),
+                            ({"structured_outputs": {"xml": XSD}}, judge_xml)):
+            body = {"model": "m", "messages": [{"role": "user", "content": PROMPT}], "max_tokens": TOKENS, "seed": seed, "temperature": 1, **form}
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/chat/completions", json.dumps(body).encode(), {"content-type": "application/json"})
+            with urllib.request.urlopen(request, timeout=120) as response:
+                choice = json.load(response)["choices"][0]
+            assert choice["finish_reason"] == "stop", choice
+            judge(choice["message"]["content"].strip())
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
 if not os.path.isdir(MODEL):
     sys.exit(77)
-for door in (over_the_command_line, over_json_rpc):
+for door in (over_the_command_line, over_json_rpc, over_http):
     door(seed=1)
     print(f"{door.__name__.replace('_', ' ')}: JSON and XML as asked")
