@@ -107,6 +107,7 @@ void ActiveRequest::fork() {
   for (auto answer = static_cast<int32_t>(answers_.size()); answer < prepared_->answers; ++answer) {
     auto generation = Generation::create(prepared_, text_, answer, submitted_);
     check(generation.ok(), "what was valid for the first answer is so for the others");
+    (*generation)->begin_as(*answers_.front());
     answers_.push_back(std::move(*generation));
   }
 }
@@ -116,6 +117,8 @@ std::optional<FinishReason> ActiveRequest::take_token(int32_t answer, const samp
   last_token_ = Clock::now();
   return generation(answer).take_token(sampled, logits, *stream_);
 }
+
+Generation::Taken ActiveRequest::take_forced(int32_t answer) { return generation(answer).take_forced(*stream_); }
 
 void ActiveRequest::finish(int32_t answer, FinishReason reason) {
   const auto index = static_cast<size_t>(answer);

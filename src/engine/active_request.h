@@ -54,6 +54,7 @@ class ActiveRequest {
   // As Generation's.
   std::optional<FinishReason> take_token(int32_t answer, const sampling::Sampled& sampled,
                                          std::span<const float> logits);
+  Generation::Taken take_forced(int32_t answer);
   Generation& generation(int32_t answer) { return *answers_.at(static_cast<size_t>(answer)); }
 
   // The last event of one answer. After it nothing more may be called for that answer.

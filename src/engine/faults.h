@@ -15,6 +15,7 @@ enum class Fault : uint8_t {
   throw_in_eval,    // MLX throws on the engine thread
   throw_in_task,    // a task throws on the stream's thread
   hang,             // a task does not return until release()
+  hang_in_guide,    // a grammar's work does not go on until release()
   break_invariant,  // the engine's own check fails
   end_thread,       // the engine thread ends
 };
@@ -32,12 +33,13 @@ class Faults {
   // Whether this step meets `fault`; it then counts as met.
   bool take(Fault fault);
 
+  // Returns after release().
+  void wait_for_release();
+
   // `logits`, which fails or hangs when evaluated if such a fault is armed.
   mlx::core::array plant(const mlx::core::array& logits);
 
  private:
-  void wait_for_release();
-
   std::atomic<Fault> fault_ = Fault::none;
   std::atomic<int> steps_ = 0;
   std::mutex mutex_;

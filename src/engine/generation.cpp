@@ -10,6 +10,8 @@
 namespace mlxserving::engine {
 namespace {
 
+constexpr size_t kForcedTokensMax = 48;  // told at once
+
 // The largest logit minus the second: how sure a greedy choice was.
 float top_two_gap(std::span<const float> logits) {
   float first = -std::numeric_limits<float>::infinity();
@@ -49,11 +51,22 @@ Generation::Generation(std::shared_ptr<const Prepared> prepared, const TextModel
       stops_(std::move(stops)),
       submitted_(submitted) {
   sampler_.append_prompt(prepared_->ids);
+  if (prepared_->grammar) guide_ = std::make_shared<Guide>(prepared_->grammar, *text_.tokenizer);
 }
 
-Result<std::span<const uint32_t>> Generation::allowed() {
-  if (!prepared_->grammar) return std::span<const uint32_t>{};
-  if (!guide_) guide_.emplace(prepared_->grammar);
+void Generation::begin_as(const Generation& first) {
+  if (first.guide_) guide_ = std::make_shared<Guide>(*first.guide_);
+}
+
+size_t Generation::forced_max(size_t events) const {
+  if (prepared_->sampling.logprobs || prepared_->gaps) return 0;
+  const auto answers = static_cast<size_t>(prepared_->answers);
+  const size_t kept = 4 * answers + 2;  // as can_take_tokens() has it, and for what the others say meanwhile
+  return events > kept ? std::min({kForcedTokensMax, (events - kept) / answers, tokens_left()}) : 0;
+}
+
+Result<std::span<const uint32_t>> Generation::allowed() const {
+  if (!guide_) return std::span<const uint32_t>{};
   return guide_->allowed();
 }
 
@@ -64,7 +77,6 @@ Result<sampling::Sampled> Generation::choose(std::span<const float> logits, std:
 
 std::optional<FinishReason> Generation::take_token(const sampling::Sampled& sampled, std::span<const float> logits,
                                                    StreamState& stream) {
-  if (guide_) guide_->accept(sampled.id);
   take_time();
   sampler_.append(sampled.id);
   tokens_.push_back(sampled.id);
@@ -74,6 +86,21 @@ std::optional<FinishReason> Generation::take_token(const sampling::Sampled& samp
   const bool sent = stream.events.try_push(event);
   check(sent || stream.cancelled, "a stream that got a row has room for its token");
   return reason_to_end(sampled.id);
+}
+
+Generation::Taken Generation::take_forced(StreamState& stream) {
+  Taken taken;
+  for (const int32_t token : guide_->take_forced()) {
+    taken.reason = take_token({.id = token}, {}, stream);
+    ++taken.tokens;
+    if (taken.reason) return taken;
+  }
+  if (guide_->is_over()) {
+    taken.reason = FinishReason::stop;
+  } else if (tokens_left() == 0) {
+    taken.reason = FinishReason::length;
+  }
+  return taken;
 }
 
 void Generation::take_time() {
@@ -102,10 +129,13 @@ void Generation::append_text(int32_t token, TextDelta& delta) {
   stop_text_found_ = step.stopped;
 }
 
+size_t Generation::tokens_left() const {
+  return static_cast<size_t>(prepared_->tokens_max) - prepared_->ids.size() - tokens_.size();
+}
+
 std::optional<FinishReason> Generation::reason_to_end(int32_t token) const {
   if (stop_text_found_ || contains(prepared_->stop_ids, token)) return FinishReason::stop;
-  if (guide_ && guide_->is_over()) return FinishReason::stop;
-  if (prepared_->ids.size() + tokens_.size() >= static_cast<size_t>(prepared_->tokens_max)) return FinishReason::length;
+  if (tokens_left() == 0 && !guide_) return FinishReason::length;  // the guide may say that the text is whole
   return std::nullopt;
 }
 

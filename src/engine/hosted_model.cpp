@@ -184,11 +184,13 @@ class LiveModel final : public HostedModel {
         world_(std::move(world)),
         info_(std::move(info)),
         step_timeout_(options.step_timeout_ms),
+        guides_(port_->inbox.bell()),
         runner_(*world_.loaded.model, *world_.backend.ops, *world_.kv, &port_->faults),
         loop_(*port_, runner_,
               {.limits = {.prefix_cache = options.prefix_cache},
                .latency_target_ms = options.latency_target_ms,
-               .prefix_tier = world_.prefix_tier.get()},
+               .prefix_tier = world_.prefix_tier.get(),
+               .guides = &guides_},
               world_.budget.groups) {}
 
   Result<void> warm_up() { return engine::warm_up(runner_, world_.budget); }
@@ -203,6 +205,7 @@ class LiveModel final : public HostedModel {
   World world_;
   ModelInfo info_;
   std::chrono::milliseconds step_timeout_;
+  GuideWorkers guides_;
   ModelRunner runner_;
   Loop loop_;
 };

@@ -16,6 +16,8 @@ using scheduler::StreamSign;
 namespace {
 
 constexpr std::chrono::milliseconds kPublishRetry{1};
+constexpr std::chrono::milliseconds kGuidePatience{
+    2};  // a step waits so long for masks, but not for those of a slow grammar
 
 double ms_since(Loop::Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Loop::Clock::now() - begin).count();
@@ -40,6 +42,7 @@ bool Loop::read() {
   while (auto command = port_.inbox.try_pop()) obey(std::move(*command));
   take_fetched();
   read_flags();
+  take_guides();
   plan_ = may_step ? scheduler_->plan() : Plan{};
   read_ms_ += ms_since(begin);
   if (plan_.empty()) publish();
@@ -78,6 +81,7 @@ void Loop::obey(Command command) {
   streams_.open(id);
   const auto added = requests_.emplace(id, std::move(submit->request)).first;
   if (request.is_done_at_once()) return finish_all(added, FinishReason::length);
+  if (request.generation(0).guide()) ask_guide({added, 0}, std::nullopt);
   fetch_prompt(id, request);
 }
 
@@ -95,8 +99,66 @@ void Loop::take_fetched() {
 void Loop::set_paused(SequenceId id, ActiveRequest& request) {
   const bool waits = options_.prefix_tier != nullptr && options_.prefix_tier->is_fetching(id);
   for (const int32_t answer : request.running()) {
-    scheduler_->set_paused(id + static_cast<SequenceId>(answer), request.is_paused() || waits);
+    const SequenceId sequence = id + static_cast<SequenceId>(answer);
+    const auto asked = asked_.find(sequence);
+    const bool is_late = asked != asked_.end() && asked->second.is_late;
+    scheduler_->set_paused(sequence, request.is_paused() || waits || is_late);
   }
+}
+
+// Its grammar goes on behind `token`, or begins.
+void Loop::ask_guide(const Answer& answer, std::optional<int32_t> token) {
+  const Generation& generation = answer->generation(answer.index);
+  const std::shared_ptr<Guide> guide = generation.guide();
+  const size_t forced_max = generation.forced_max(answer->stream().events.room());
+  Faults* hangs = port_.faults.take(Fault::hang_in_guide) ? &port_.faults : nullptr;
+  const bool is_quick = guide->last_work() <= kGuidePatience;
+  guide->set_busy();
+  const auto work = [guide, token, forced_max, hangs] {
+    if (hangs != nullptr) hangs->wait_for_release();
+    guide->work(token, forced_max);
+  };
+  asked_[answer.request->first + static_cast<SequenceId>(answer.index)] = {.is_awaited = is_quick};
+  if (options_.guides == nullptr) return work();
+  options_.guides->submit(guide->grammar(), work);
+}
+
+// What guides found. The plan waits a little for those that were quick last time; who is late gets no row until it is
+// there.
+void Loop::take_guides() {
+  std::vector<std::shared_ptr<Guide>> awaited;
+  std::erase_if(asked_, [&](const auto& asked) { return find(asked.first).request == requests_.end(); });
+  for (const auto& [id, asked] : asked_) {
+    const Answer answer = find(id);
+    if (asked.is_awaited) awaited.push_back(answer->generation(answer.index).guide());
+  }
+  const auto are_done = [&] {
+    return std::ranges::none_of(awaited, [](const std::shared_ptr<Guide>& guide) { return guide->is_busy(); });
+  };
+  if (!are_done()) options_.guides->wait(are_done, Clock::now() + kGuidePatience);
+  std::vector<SequenceId> done;
+  for (auto& [id, asked] : asked_) {
+    const Answer answer = find(id);
+    if (!answer->generation(answer.index).guide()->is_busy()) {
+      done.push_back(id);
+    } else if (!asked.is_late) {
+      asked = {.is_awaited = false, .is_late = true};
+      set_paused(answer.request->first, *answer);
+    }
+  }
+  for (const SequenceId id : done) {
+    const bool was_late = asked_.extract(id).mapped().is_late;
+    const Answer answer = find(id);
+    if (was_late) set_paused(answer.request->first, *answer);
+    take_guide(answer);
+  }
+}
+
+void Loop::take_guide(const Answer& answer) {
+  const Generation::Taken taken = answer->take_forced(answer.index);
+  report_.metrics.completion_tokens += static_cast<uint64_t>(taken.tokens);
+  if (taken.reason) return finish(answer, *taken.reason);
+  if (taken.tokens > 0) scheduler_->extend(answer.request->first + static_cast<SequenceId>(answer.index), taken.tokens);
 }
 
 void Loop::read_flags() {
@@ -248,7 +310,8 @@ void Loop::take_token(const Draw& draw) {
   if (!draw.sampled) return fail(answer, draw.sampled.error());
   const auto reason = answer->take_token(answer.index, *draw.sampled, draw.logits);
   count_token(answer->generation(answer.index));
-  if (reason) finish(answer, *reason);
+  if (reason) return finish(answer, *reason);
+  if (answer->generation(answer.index).guide()) ask_guide(answer, draw.sampled->id);
 }
 
 // Exactly the sequences of the step; one whose prompt was under way is all of its request's answers.
@@ -297,6 +360,7 @@ void Loop::close_answer(const Answer& answer) {
 void Loop::rebuild(const Error& error) {
   step_failed(error.message);
   while (!requests_.empty()) fail_all(requests_.begin(), error);
+  asked_.clear();
   counted_ += scheduler_->counters();
   scheduler_.emplace(options_.limits, groups_);
   plan_ = {};

@@ -10,6 +10,7 @@
 
 #include "engine/active_request.h"
 #include "engine/governor.h"
+#include "engine/guide_workers.h"
 #include "engine/inbox.h"
 #include "engine/port.h"
 #include "engine/prefix_tier.h"
@@ -23,6 +24,7 @@ struct LoopOptions {
   scheduler::Limits limits = {};
   double latency_target_ms = 0;       // of a step; 0: none
   PrefixTier* prefix_tier = nullptr;  // outlives the loop; null: none
+  GuideWorkers* guides = nullptr;     // outlives the loop; null: grammars work on the loop's thread
 };
 
 class Loop {
@@ -71,6 +73,9 @@ class Loop {
   void fetch_prompt(SequenceId id, ActiveRequest& request);
   void take_fetched();
   void set_paused(SequenceId id, ActiveRequest& request);
+  void ask_guide(const Answer& answer, std::optional<int32_t> token);
+  void take_guides();
+  void take_guide(const Answer& answer);
   void read_flags();
   void read_stream(SequenceId id, ActiveRequest& request, Clock::time_point now);
   Answer find(SequenceId id);
@@ -106,6 +111,11 @@ class Loop {
   scheduler::Plan plan_;                           // of the next step
   Requests requests_;
   scheduler::StreamRegistry streams_;
+  struct Asked {
+    bool is_awaited;
+    bool is_late = false;  // its answer gets no row
+  };
+  std::map<SequenceId, Asked> asked_;  // answers whose guide works
   SequenceId next_id_ = 1;
   Clock::time_point next_deadline_ = Clock::time_point::max();
   std::vector<sampling::Workspace> workspaces_;  // [thread of the runner]

@@ -9,8 +9,8 @@ namespace mlxserving::scheduler {
 
 using SequenceId = uint64_t;
 
-// Consecutive tokens of one sequence: a part of its prompt, or tokens after it (the last sampled one, or several that a
-// preempted sequence computes again).
+// Consecutive tokens of one sequence: a part of its prompt, or tokens after it (the last sampled one, with those that
+// were forced behind it, or several that a preempted sequence computes again).
 struct Chunk {
   SequenceId sequence = 0;
   int32_t position_begin = 0;

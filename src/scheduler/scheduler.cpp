@@ -221,6 +221,12 @@ void Scheduler::fork(SequenceId parent_id, std::span<const SequenceId> ids) {
   parent.spec.answers = 1;
 }
 
+void Scheduler::extend(SequenceId id, int32_t tokens) {
+  Sequence& sequence = sequences_.at(id);
+  check(tokens >= 0 && sequence.known + tokens <= sequence.spec.tokens_max, "a sequence stays within its bound");
+  sequence.known += tokens;
+}
+
 void Scheduler::set_paused(SequenceId id, bool paused) {
   if (const auto it = sequences_.find(id); it != sequences_.end()) it->second.paused = paused;
 }

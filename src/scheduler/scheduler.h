@@ -102,6 +102,9 @@ class Scheduler {
   // writes into a shared page gets a copy.
   void fork(SequenceId parent, std::span<const SequenceId> ids);
 
+  // So many tokens of its answer are known beyond the one that was sampled: they get rows together with it.
+  void extend(SequenceId id, int32_t tokens);
+
   // A paused sequence gets no rows, its reader is slow; it keeps its pages while nobody else needs them.
   void set_paused(SequenceId id, bool paused);
 

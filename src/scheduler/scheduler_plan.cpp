@@ -7,7 +7,7 @@
 namespace mlxserving::scheduler {
 namespace {
 
-constexpr int32_t kReplayRows = 64;  // of an answer that is computed again, in one step
+constexpr int32_t kReplayRows = 64;  // of an answer that is computed again or was forced, in one step
 
 // A prompt's next chunk ends on the grid, so that it is cut the same way whatever else runs.
 int32_t next_chunk(int32_t position, int32_t prompt_tokens, int32_t chunk_tokens) {
@@ -63,7 +63,8 @@ std::vector<const Scheduler::Sequence*> Scheduler::choose_decoding(int32_t rows)
   return decoding;
 }
 
-// A row each, and some more for those that compute an answer again. A prompt that waits keeps room for its chunk.
+// A row each, and some more for those that have several tokens to compute. A prompt that waits keeps room for its
+// chunk.
 void Scheduler::plan_decodes(Draft& draft) const {
   const bool prompts_wait = !queue_.ranks().empty() || std::ranges::any_of(running_, [&](const Rank& rank) {
     return at(rank.id).life.is_prefilling();

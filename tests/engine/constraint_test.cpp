@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/json.h"
+#include "engine/live_engine.h"
 #include "mlxserving/engine.h"
 #include "support/tiny_model.h"
 
@@ -99,6 +100,71 @@ TEST_F(ConstraintTest, length_and_stop_strings_still_end_it) {
   request = constrained(RegexConstraint{"xyz{50}"});
   request.sampling.stop = {"z"};
   EXPECT_EQ(answer(std::move(request)).text, "xy");
+}
+
+// Steps that an answer takes, and its tokens.
+struct Cost {
+  uint64_t steps = 0;
+  std::vector<int32_t> tokens;
+};
+
+Cost cost_of(Engine& engine, GenerateRequest request) {
+  const uint64_t before = engine.metrics().steps;
+  auto stream = engine.submit(std::move(request));
+  EXPECT_TRUE(stream) << stream.error().message;
+  Cost cost;
+  while (auto event = (*stream)->next()) {
+    if (const auto* delta = std::get_if<TextDelta>(&*event)) cost.tokens.push_back(delta->token_id);
+  }
+  cost.steps = engine.metrics().steps - before;
+  return cost;
+}
+
+TEST_F(ConstraintTest, what_the_grammar_forces_takes_no_steps_of_its_own) {
+  const Cost cost =
+      cost_of(*engine_, constrained(RegexConstraint{"[ab]: a long text that nobody needs to choose;[ab]"}));
+  EXPECT_GT(cost.tokens.size(), 4U);
+  EXPECT_LT(cost.steps, cost.tokens.size());
+}
+
+TEST_F(ConstraintTest, forced_tokens_are_the_same_one_by_one_with_their_likelihoods) {
+  const GenerateRequest request = constrained(JsonSchemaConstraint{kSchema}, 5);
+  GenerateRequest scored = request;
+  scored.sampling.logprobs = true;
+  const Cost together = cost_of(*engine_, request), one_by_one = cost_of(*engine_, scored);
+  EXPECT_EQ(together.tokens, one_by_one.tokens);
+  EXPECT_LE(together.steps, one_by_one.steps);
+}
+
+TEST_F(ConstraintTest, stop_strings_and_lengths_cut_forced_text) {
+  GenerateRequest request = constrained(RegexConstraint{"[ab]: a long text; more of it"});
+  request.sampling.stop = {";"};
+  EXPECT_EQ(answer(request).text.substr(1), ": a long text");
+  request.sampling.stop = {};
+  request.sampling.max_tokens = 3;
+  EXPECT_EQ(cost_of(*engine_, request).tokens.size(), 3U);
+}
+
+TEST_F(ConstraintTest, a_text_that_is_whole_at_the_last_token_allowed_has_stopped) {
+  const GenerateRequest request = constrained(RegexConstraint{"[ab]{4}"});
+  GenerateRequest exact = request;
+  exact.sampling.max_tokens = static_cast<int32_t>(cost_of(*engine_, request).tokens.size());
+  EXPECT_EQ(answer(exact).reason, FinishReason::stop);
+}
+
+TEST_F(ConstraintTest, a_slow_grammar_holds_up_its_own_answer_alone) {
+  const auto engine =
+      std::move(*engine::LiveEngine::load(std::make_shared<engine::EngineThread>(), model_.dir(), {.threads = 1}));
+  const GenerateRequest slow = constrained(RegexConstraint{"[a-z]{20}"});
+  const std::string alone = read_all(**engine->submit(slow)).text;
+  engine->port().faults.arm(engine::Fault::hang_in_guide);
+  auto stream = *engine->submit(slow);
+  EXPECT_EQ(read_all(**engine->submit(constrained(RegexConstraint{"[0-9]{20}"}))).text.size(), 20U);
+  GenerateRequest free = slow;
+  free.constraint = {};
+  EXPECT_GT(read_all(**engine->submit(free)).tokens, 0U);
+  engine->port().faults.release();
+  EXPECT_EQ(read_all(*stream).text, alone);
 }
 
 TEST_F(ConstraintTest, rows_with_and_without_one_run_together) {
