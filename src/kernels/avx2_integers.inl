@@ -1,7 +1,7 @@
 // Decode rows on 16-bit dot products (vpmaddwd, or vpdpwssd of AVX-VNNI), weights as the file has them. Each group of
 // an activation row becomes 15-bit integers; codes are widened to 16 bits in planes: word j of plane p is element j *
 // kPlanes + p of a block, so eight 32-bit sums belong to kBlock / 8 neighbouring elements each and one permutation of
-// the groups' scales fits them. The formula is that of avx512_decode.inl.
+// the groups' scales fits them. The formula is that of avx512_rows.cpp.
 #pragma once
 
 #include "kernels/generic_integers.inl"

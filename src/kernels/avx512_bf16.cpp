@@ -42,17 +42,15 @@ void fill_pairs(const Matrix& w, const Piece& piece, int64_t to_next, PairPanel&
     const int64_t left = piece.columns - k;
     const auto mask = static_cast<__mmask32>(left < 32 ? (1U << static_cast<unsigned>(left)) - 1U : ~0U);
     for (int half = 0; half < 2; ++half) {
-      __m512i of_row[16];
-      __m512i of_step[16];
+      alignas(64) uint8_t of_row[16][64];
       const uint8_t* p = w.weight + (piece.row + half * 16) * row_bytes + (piece.column + k) * 2;
       for (int r = 0; r < 16; ++r, p += row_bytes) {
-        of_row[r] = _mm512_setzero_si512();
-        if (half * 16 + r >= piece.rows) continue;
-        _mm_prefetch(reinterpret_cast<const char*>(p) + to_next, _MM_HINT_T1);
-        of_row[r] = _mm512_maskz_loadu_epi16(mask, p);
+        const bool is_there = half * 16 + r < piece.rows;
+        if (is_there) _mm_prefetch(reinterpret_cast<const char*>(p) + to_next, _MM_HINT_T1);
+        _mm512_store_si512(of_row[r], is_there ? _mm512_maskz_loadu_epi16(mask, p) : _mm512_setzero_si512());
       }
-      transpose(of_row, of_step);
-      for (int i = 0; i < 16; ++i) _mm512_store_si512(panel.pairs[k / 2 + i] + half * 16, of_step[i]);
+      transpose_rows(of_row[0], 64,
+                     [&](int i, __m512i v) { _mm512_store_si512(panel.pairs[k / 2 + i] + half * 16, v); });
     }
   }
 }
@@ -94,7 +92,7 @@ void multiply_pairs(const Matrix& w, Rows x, const uint8_t* prepared, int64_t be
   const auto fill = [&](const Piece& piece, const Piece& next) {
     fill_pairs(w, piece, bytes_between(w, piece, next), panel);
   };
-  const auto add = [&](const uint8_t* block, const Piece& piece, float* sums) {
+  const auto add = [&](const uint8_t* block, const Piece& piece, int, bool, float* sums) {
     add_pairs(panel, block + piece.column / 2 * kPairBytes, piece.columns, sums);
   };
   multiply_panels(w, x, prepared, token_block_bytes(w), kPieceColumns, begin, end, y, reinterpret_cast<float*>(scratch),

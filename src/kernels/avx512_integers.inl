@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/avx512_codes.inl"
+#include "kernels/avx512_vector.inl"
 
 template <typename Codes>
 constexpr int kBlockCodes = 64 * Codes::kPlanes;

@@ -1,6 +1,9 @@
 // Scales and offsets of sixteen groups of a weight row at a time, as floats.
 #pragma once
 
+#include "kernels/avx512_transpose.inl"
+#include "kernels/avx512_vector.inl"
+
 // E8M0 or E4M3 scales of sixteen groups.
 inline V::F load_scale_bytes(const Matrix& w, int64_t group, __mmask16 mask) {
   alignas(16) uint8_t bytes[16];
@@ -40,4 +43,36 @@ inline GroupScales load_group_scales(const Matrix& w, int64_t group, __mmask16 m
     case Float::bf16: break;
   }
   return {load_floats<Float::bf16>(w.scales + at, mask), load_floats<Float::bf16>(w.biases + at, mask)};
+}
+
+// What a group of columns adds to a sum. One order of operations for every kernel, whatever its lanes are, so that a
+// row's bits do not tell which kernel met it.
+inline V::F group_term(__m512i dot, const GroupScales& w, V::F scale_x, V::F sum_x) {
+  return V::fma(_mm512_cvtepi32_ps(dot), V::mul(w.scale, scale_x), V::mul(w.offset, sum_x));
+}
+
+constexpr int64_t kRowsAhead = 32;
+
+// Scales of sixteen rows and groups, [group][row], rows `stride` floats apart.
+inline void fill_scales(const Matrix& w, int64_t row, int rows, int64_t group, float* scales, float* offsets,
+                        int stride) {
+  alignas(64) float of_rows[2][16][16];
+  const __mmask16 mask = rows_mask(w.groups() - group);
+  for (int r = 0; r < 16; ++r) {
+    GroupScales s{_mm512_setzero_ps(), _mm512_setzero_ps()};
+    if (r < rows) {
+      const int64_t at = (row + r) * w.groups() + group;
+      const int64_t ahead = (at + kRowsAhead * w.groups()) * w.scale_bytes();
+      _mm_prefetch(reinterpret_cast<const char*>(w.scales) + ahead, _MM_HINT_T1);
+      _mm_prefetch(reinterpret_cast<const char*>(w.biases) + ahead, _MM_HINT_T1);
+      s = load_group_scales(w, at, mask);
+    }
+    _mm512_store_ps(of_rows[0][r], s.scale);
+    _mm512_store_ps(of_rows[1][r], s.offset);
+  }
+  const auto to = [&](float* out) {
+    return [out, stride](int g, __m512i v) { _mm512_store_si512(out + g * stride, v); };
+  };
+  transpose_rows(reinterpret_cast<const uint8_t*>(of_rows[0]), 64, to(scales));
+  transpose_rows(reinterpret_cast<const uint8_t*>(of_rows[1]), 64, to(offsets));
 }

@@ -55,6 +55,7 @@ struct MutableRows {
 // form (`prepared_bytes` of it, 64-byte aligned); where prepared_bytes is null the rows are read as they are. Calls on
 // different blocks, and on different column ranges of y, may run at the same time.
 // The bits of y[row][n] depend on that row and on the matrix only.
+// `batch`, where there is one, gives the same bits and is the faster for `batch_rows` rows and more.
 struct LinearKernel {
   const char* name;
   int row_block;
@@ -64,6 +65,8 @@ struct LinearKernel {
   // y[:, begin..end) for all rows of x; `prepared` holds consecutive blocks of prepared_bytes.
   void (*multiply)(const Matrix& w, Rows x, const uint8_t* prepared, int64_t begin, int64_t end, MutableRows y,
                    uint8_t* scratch);
+  const LinearKernel* batch = nullptr;
+  int batch_rows = 0;
 };
 
 // exact: f32 throughout. standard: activations as 15-bit integers (decode) or bf16 (prefill) where the machine gains by

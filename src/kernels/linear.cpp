@@ -37,6 +37,13 @@ struct Work {
   }
 };
 
+// The product's kernel, or the one of the same bits that is faster for that many rows.
+Product fitted(Product product, int rows) {
+  const LinearKernel* kernel = product.kernel;
+  if (kernel->batch != nullptr && rows >= kernel->batch_rows) product.kernel = kernel->batch;
+  return product;
+}
+
 // Tasks of several products in one run of the pool.
 class TaskList {
  public:
@@ -119,7 +126,9 @@ void multiply(ThreadPool& pool, Workspace& workspace, const Work& work) {
 
 void multiply(ThreadPool& pool, Workspace& workspace, Rows x, std::span<const Product> products) {
   if (x.count == 0) return;
-  multiply(pool, workspace, {.products = products, .xs = {&x, 1}});
+  std::vector<Product> fitting;
+  for (const Product& product : products) fitting.push_back(fitted(product, x.count));
+  multiply(pool, workspace, {.products = fitting, .xs = {&x, 1}});
 }
 
 void multiply_experts(ThreadPool& pool, Workspace& workspace, Rows x, std::span<const int32_t> chosen,
@@ -152,6 +161,7 @@ void multiply_experts(ThreadPool& pool, Workspace& workspace, Rows x, std::span<
     }
     ++xs.back().count;
   }
+  for (size_t i = 0; i < products.size(); ++i) products[i] = fitted(products[i], xs[i].count);
   multiply(pool, workspace, {.products = products, .xs = xs});
   for (int64_t i = 0; i < count; ++i) {
     std::copy_n(products_at + i * rows, rows, y.data + sorted[static_cast<size_t>(i)] * y.stride);

@@ -1,6 +1,6 @@
 // Decode rows on the dot products of bytes (sdot), weights as the file has them. Activations become 15-bit integers in
 // two signed bytes, q = 128 * high + low; codes are signed or small enough to be. The formula is that of
-// avx512_decode.inl; sixteen elements at a time, in their order.
+// avx512_rows.cpp; sixteen elements at a time, in their order.
 #pragma once
 
 #include "kernels/generic_integers.inl"

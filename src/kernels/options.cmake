@@ -3,6 +3,7 @@
 set(isa_options -ffp-contract=off -fno-math-errno -fno-trapping-math)
 set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/scalar.cpp" PROPERTIES COMPILE_OPTIONS "${isa_options}")
 set(x86_sources "${CMAKE_SOURCE_DIR}/src/kernels/avx2.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp"
+    "${CMAKE_SOURCE_DIR}/src/kernels/avx512_rows.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/avx512_panels.cpp"
     "${CMAKE_SOURCE_DIR}/src/kernels/avx512_bf16.cpp"
     "${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/amx_model.cpp")
 set(arm_sources "${CMAKE_SOURCE_DIR}/src/kernels/neon.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/neon_dot.cpp")
@@ -22,7 +23,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CXX_COMPILER_ID:GNU>:-Wno-uninitialized>)  # false alarms in g++ 12's own avx512fintrin.h
   set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx2.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx2};-O3")
-  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp" PROPERTIES
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx512.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/avx512_rows.cpp"
+    "${CMAKE_SOURCE_DIR}/src/kernels/avx512_panels.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx512};-O3")
   set_source_files_properties("${CMAKE_SOURCE_DIR}/src/kernels/avx512_bf16.cpp" "${CMAKE_SOURCE_DIR}/src/kernels/amx.cpp" PROPERTIES
     COMPILE_OPTIONS "${isa_options};${avx512};-mavx512bf16;-O3")

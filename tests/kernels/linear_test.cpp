@@ -178,6 +178,31 @@ TEST(Linear, a_row_has_the_same_bits_alone_and_among_others) {
   }
 }
 
+// Rows that end within a block, a vector of scales or a piece of columns; from one row to more than a block of rows.
+TEST(Linear, a_row_has_the_same_bits_in_every_batch_of_every_size) {
+  ThreadPool pool(2);
+  const Format formats[] = {{Packing::affine, Float::bf16, 4, 64}, {Packing::affine, Float::f16, 8, 128},
+                            {Packing::affine, Float::f32, 3, 32},  {Packing::affine, Float::bf16, 2, 128},
+                            {Packing::affine, Float::bf16, 6, 64}, {Packing::nvfp4, Float::f32, 4, 16}};
+  for (const auto* kernels : runnable_kernels()) {
+    for (const auto& format : formats) {
+      for (const int64_t columns : {128, 576, 1664}) {
+        if (columns % format.group_size != 0) continue;
+        const RandomMatrix w(format, 50, columns, static_cast<uint32_t>(columns), true);
+        Random random(10);
+        const auto x = normal_floats(random, static_cast<size_t>(13 * columns));
+        const auto* kernel = kernels->linear(w.matrix, Numerics::standard).decode;
+        const auto want = product(pool, w, kernel, x, 13);
+        for (const int rows : {1, 2, 4, 5, 8, 9}) {
+          const auto few = product(pool, w, kernel, x, rows);
+          ASSERT_TRUE(std::equal(few.begin(), few.end(), want.begin()))
+              << kernels->isa << " " << kernel->name << " " << format.name() << " " << columns << " rows " << rows;
+        }
+      }
+    }
+  }
+}
+
 #if MLXS_KERNELS_X86
 // Shapes that cross every edge of the blocking: halves of token blocks, panels, pieces, held rows, chunks.
 TEST(Linear, tile_kernels_agree_with_double_on_the_machine_and_on_a_model_of_it) {

@@ -1,7 +1,14 @@
-// Prefill rows on byte dot products: 32 weight rows become a panel of bytes [column / 4][row][4], tokens are broadcast
-// four columns at a time, sums of a group are whole numbers. Activations are those of decode rows
-// (avx512_integers.inl).
-#pragma once
+// Several activation rows on byte dot products: 32 weight rows become a panel of bytes [column / 4][row][4], tokens are
+// broadcast four columns at a time, sums of a group are whole numbers.
+#include <immintrin.h>
+
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+namespace mlxserving::kernels {
+namespace {
+
+#include "kernels/f32_bits.inl"
 
 #include "kernels/avx512_integers.inl"
 #include "kernels/avx512_panel.inl"
@@ -63,119 +70,111 @@ void prepare_token_block(const Matrix& w, Rows x, uint8_t* prepared) {
   }
 }
 
-// A piece of 32 weight rows.
+// A piece of 32 weight rows, and scales of the panels held: sixteen groups at a time, which are more than a piece where
+// groups are large.
 struct CodePanel {
   alignas(64) uint8_t codes[kPieceColumns / 4][kPanelRows][4];
-  alignas(64) float scales[kPieceGroupsMax][kPanelRows];
-  alignas(64) float offsets[kPieceGroupsMax][kPanelRows];
+  alignas(64) float scales[kHeldPanels][kPieceGroupsMax][kPanelRows];
+  alignas(64) float offsets[kHeldPanels][kPieceGroupsMax][kPanelRows];
 };
 
 // Transposed as they are in the file, then split: a 32-bit word of each of sixteen rows makes kPlanes steps.
+// Meanwhile the bytes `to_next` on are fetched; 0: none.
 template <typename Codes>
 void fill_codes(const Matrix& w, const Piece& piece, int64_t to_next, CodePanel& panel) {
   const int64_t row_bytes = w.row_bytes();
   for (int64_t k = 0; k < piece.columns; k += kBlockCodes<Codes>) {
     const int64_t left = piece.columns - k;
     const int64_t there = left < kBlockCodes<Codes> ? left : kBlockCodes<Codes>;
-    const __mmask64 mask = ~0ULL >> (64U - static_cast<unsigned>(there * w.bits / 8));
     for (int half = 0; half < 2; ++half) {
-      __m512i of_row[16];
-      __m512i of_word[16];
       const uint8_t* p = w.weight + (piece.row + half * 16) * row_bytes + (piece.column + k) * w.bits / 8;
-      for (int r = 0; r < 16; ++r, p += row_bytes) {
-        if (half * 16 + r >= piece.rows) {
-          of_row[r] = _mm512_setzero_si512();
-          continue;
-        }
-        _mm_prefetch(reinterpret_cast<const char*>(p) + to_next, _MM_HINT_T1);
-        of_row[r] = Codes::load(p, mask);
-      }
-      transpose(of_row, of_word);
-      auto* step = panel.codes + k / 4;
-      for (int word = 0; word < there / (4 * Codes::kPlanes); ++word, step += Codes::kPlanes) {
+      auto* steps = panel.codes + k / 4;
+      const auto split = [&](int word, __m512i v) __attribute__((always_inline)) {
         __m512i planes[Codes::kPlanes];
-        Codes::split(of_word[word], planes);
-        for (int i = 0; i < Codes::kPlanes; ++i) _mm512_store_si512(step[i][half * 16], planes[i]);
+        Codes::split(v, planes);
+        for (int i = 0; i < Codes::kPlanes; ++i) {
+          _mm512_store_si512(steps[word * Codes::kPlanes + i][half * 16], planes[i]);
+        }
+      };
+      const int rows = piece.rows - half * 16;
+      for (int r = 0; to_next != 0 && r < 16; ++r) {
+        _mm_prefetch(reinterpret_cast<const char*>(p) + r * row_bytes + to_next, _MM_HINT_T1);
       }
+      if (Codes::kIsAsInFile && rows >= 16 && there == kBlockCodes<Codes>) {
+        transpose_rows(p, row_bytes, split);
+        continue;
+      }
+      const __mmask64 mask = ~0ULL >> (64U - static_cast<unsigned>(there * w.bits / 8));
+      alignas(64) uint8_t block[16][64];
+      for (int r = 0; r < 16; ++r, p += row_bytes) {
+        _mm512_store_si512(block[r], r < rows ? Codes::load(p, mask) : _mm512_setzero_si512());
+      }
+      transpose_rows(block[0], 64, split);
     }
   }
 }
 
 void fill_scales(const Matrix& w, const Piece& piece, CodePanel& panel) {
   const int64_t first = piece.column / w.group_size;
-  const int64_t count = piece.columns / w.group_size;
-  for (int64_t g = 0; g < count; g += 16) {
-    const __mmask16 mask = rows_mask(static_cast<int>(count - g));
+  const int64_t end = first + piece.columns / w.group_size;
+  for (int64_t g = rounded_up(first, kScaleGroups); g < end; g += kScaleGroups) {
+    const int64_t at = g % kPieceGroupsMax;
     for (int half = 0; half < 2; ++half) {
-      __m512i scales[16];
-      __m512i offsets[16];
-      for (int r = 0; r < 16; ++r) {
-        scales[r] = offsets[r] = _mm512_setzero_si512();
-        if (half * 16 + r >= piece.rows) continue;
-        const GroupScales of_row = load_group_scales(w, (piece.row + half * 16 + r) * w.groups() + first + g, mask);
-        scales[r] = _mm512_castps_si512(of_row.scale);
-        offsets[r] = _mm512_castps_si512(of_row.offset);
-      }
-      __m512i by_group[16];
-      const int groups = static_cast<int>(count - g < 16 ? count - g : 16);
-      transpose(scales, by_group);
-      for (int i = 0; i < groups; ++i) _mm512_store_si512(panel.scales[g + i] + half * 16, by_group[i]);
-      transpose(offsets, by_group);
-      for (int i = 0; i < groups; ++i) _mm512_store_si512(panel.offsets[g + i] + half * 16, by_group[i]);
+      fill_scales(w, piece.row + half * 16, piece.rows - half * 16, g, panel.scales[piece.panel][at] + half * 16,
+                  panel.offsets[piece.panel][at] + half * 16, kPanelRows);
     }
   }
 }
 
-// sum += Σ codes * x over the four bytes of each lane. As assembly: g++ 12 copies the sum before each intrinsic.
-[[gnu::always_inline]] inline void add_dot(__m512i& sum, __m512i codes, __m512i x) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(codes), "v"(x));
+// Adds to two sums the products of four columns of 32 weight rows with a token's four bytes. As assembly: g++ 12 copies
+// the sum before each intrinsic, or loads so many tokens ahead that sums go to memory.
+[[gnu::always_inline]] inline void add_dots(__m512i* sums, __m512i low, __m512i high, const uint8_t* token) {
+  __m512i x;
+  asm("vpbroadcastd %5, %2\n\tvpdpbusd %2, %3, %0\n\tvpdpbusd %2, %4, %1"
+      : "+v"(sums[0]), "+v"(sums[1]), "=&v"(x)
+      : "v"(low), "v"(high), "m"(*reinterpret_cast<const int32_t*>(token)));
 }
 
 // Adds the dot products of four columns a step; a group is a multiple of four steps.
+template <int kTokens, int kLines>
 [[gnu::always_inline]] inline void add_steps(const uint8_t (*codes)[kPanelRows][4], const uint8_t* tokens, int steps,
-                                             __m512i sums[kPanelTokens][2]) {
+                                             const uint8_t*& ahead, __m512i sums[kTokens][2]) {
   constexpr int kUnrolled = 4;
   for (int step = 0; step < steps; step += kUnrolled) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kLines; ++i, ahead += 64) _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
 #pragma GCC unroll 4
     for (int i = 0; i < kUnrolled; ++i, ++codes, tokens += kPanelTokens * 4) {
       if (i % 2 == 0) _mm_prefetch(reinterpret_cast<const char*>(tokens) + 1024, _MM_HINT_T0);  // a line is two steps
       const __m512i low = _mm512_load_si512(codes[0][0]);
       const __m512i high = _mm512_load_si512(codes[0][16]);
-      for (int t = 0; t < kPanelTokens; ++t) {
-        int32_t four;
-        __builtin_memcpy(&four, tokens + t * 4, 4);
-        const __m512i x = _mm512_set1_epi32(four);
-        add_dot(sums[t][0], low, x);
-        add_dot(sums[t][1], high, x);
-      }
+      for (int t = 0; t < kTokens; ++t) add_dots(sums[t], low, high, tokens + t * 4);
     }
   }
 }
 
 // A group of columns: sums of whole numbers, then scale_w * scale_x of them, and offset_w times the activations' sum.
-template <bool kPair>
-[[gnu::always_inline]] inline void add_group(const CodePanel& panel, int64_t step, int64_t group, int steps,
-                                             const uint8_t* tokens, const float* scales_x, const float* sums_x,
+template <bool kPair, int kTokens, int kLines>
+[[gnu::always_inline]] inline void add_group(const uint8_t (*codes)[kPanelRows][4], const float* scales_w,
+                                             const float* offsets_w, int steps, const uint8_t* tokens,
+                                             const float* scales_x, const float* sums_x, const uint8_t*& ahead,
                                              float* sums) {
-  __m512i dots[kPanelTokens][2];
+  __m512i dots[kTokens][2];
   for (auto& dot : dots) dot[0] = dot[1] = _mm512_setzero_si512();
-  add_steps(panel.codes + step, tokens, steps, dots);
+  add_steps<kTokens, kLines>(codes, tokens, steps, ahead, dots);
   if constexpr (kPair) {
     for (auto& dot : dots) {
       dot[0] = _mm512_slli_epi32(dot[0], 7);
       dot[1] = _mm512_slli_epi32(dot[1], 7);
     }
-    add_steps(panel.codes + step, tokens + steps * kPanelTokens * 4, steps, dots);
+    add_steps<kTokens, kLines>(codes, tokens + steps * kPanelTokens * 4, steps, ahead, dots);
   }
-  for (int t = 0; t < kPanelTokens; ++t) {
-    const __m512 scale_x = _mm512_set1_ps(scales_x[t]);
-    const __m512 sum_x = _mm512_set1_ps(sums_x[t]);
+  for (int t = 0; t < kTokens; ++t) {
     for (int half = 0; half < 2; ++half) {
       float* to = sums + t * kPanelRows + half * 16;
-      const __m512 scale = _mm512_mul_ps(_mm512_load_ps(panel.scales[group] + half * 16), scale_x);
-      const __m512 offset =
-          _mm512_fmadd_ps(_mm512_load_ps(panel.offsets[group] + half * 16), sum_x, _mm512_load_ps(to));
-      _mm512_store_ps(to, _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t][half]), scale, offset));
+      const GroupScales w{_mm512_load_ps(scales_w + half * 16), _mm512_load_ps(offsets_w + half * 16)};
+      const V::F term = group_term(dots[t][half], w, V::set(scales_x[t]), V::set(sums_x[t]));
+      _mm512_store_ps(to, V::add(_mm512_load_ps(to), term));
     }
   }
 }
@@ -187,20 +186,35 @@ void multiply_code_panels(const Matrix& w, Rows x, const uint8_t* prepared, int6
                           uint8_t* scratch) {
   using Block = TokenBlock<kPair>;
   auto& panel = *reinterpret_cast<CodePanel*>(scratch + kSumBytes);
+  constexpr int kBits = Codes::kBytes * 8 / kBlockCodes<Codes>;
+  constexpr int kLines = kPair ? (kBits + 1) / 2 : kBits;  // what sixteen columns of a panel fill
+  const bool is_few = x.count <= kFewTokens;
+  const int64_t row_bytes = w.row_bytes();
   const auto fill = [&](const Piece& piece, const Piece& next) {
-    fill_codes<Codes>(w, piece, bytes_between(w, piece, next), panel);
+    fill_codes<Codes>(w, piece, is_few ? 0 : bytes_between(w, piece, next), panel);
     fill_scales(w, piece, panel);
   };
   const int steps = w.group_size / 4;
-  const auto add = [&](const uint8_t* block, const Piece& piece, float* sums) {
+  const auto add = [&](const uint8_t* block, const Piece& piece, int tokens, bool is_first, float* sums) {
     const int64_t first = piece.column / w.group_size;
     const auto* scales_x = reinterpret_cast<const float*>(block + Block::scales_at(w));
     const auto* sums_x = reinterpret_cast<const float*>(block + Block::sums_at(w));
-    for (int64_t g = 0; g < piece.columns / w.group_size; ++g) {
-      const int64_t at = (first + g) * kPanelTokens;
-      add_group<kPair>(panel, g * steps, g, steps, block + (first + g) * w.group_size * Block::kColumnBytes,
-                       scales_x + at, sums_x + at, sums);
+    // The next panel's bytes, as many as this piece has, or such as are at hand.
+    const uint8_t* ahead = panel.codes[0][0];
+    if (is_few && is_first) {
+      ahead = w.weight + (piece.row + kPanelRows) * row_bytes + piece.column * kPanelRows * kBits / 8;
     }
+    const auto groups = [&]<int kTokens>() __attribute__((always_inline)) {
+      for (int64_t g = 0; g < piece.columns / w.group_size; ++g) {
+        const int64_t at = (first + g) * kPanelTokens;
+        const int64_t held = (first + g) % kPieceGroupsMax;
+        add_group<kPair, kTokens, kLines>(
+            panel.codes + g * steps, panel.scales[piece.panel][held], panel.offsets[piece.panel][held], steps,
+            block + (first + g) * w.group_size * Block::kColumnBytes, scales_x + at, sums_x + at, ahead, sums);
+      }
+    };
+    if (tokens <= kPanelTokens / 2) return groups.template operator()<kPanelTokens / 2>();
+    groups.template operator()<kPanelTokens>();
   };
   multiply_panels(w, x, prepared, Block::bytes(w), kPieceColumns, begin, end, y, reinterpret_cast<float*>(scratch),
                   fill, add);
@@ -214,22 +228,15 @@ constexpr LinearKernel kPanelKernel = {.name = kPair ? "vnni 15-bit panels" : "v
                                        .scratch_bytes = panel_scratch_bytes,
                                        .multiply = multiply_code_panels<Codes, kPair>};
 
-template <typename Codes>
-const LinearKernel* panel_kernel(Numerics numerics) {
-  return numerics == Numerics::standard ? &kPanelKernel<Codes, true> : &kPanelKernel<Codes, false>;
-}
+}  // namespace
 
-// Null where integers do not help: dense weights, fp8 codes, exact numerics.
-const LinearKernel* panel_kernel_for(const Matrix& w, Numerics numerics) {
-  if (numerics == Numerics::exact) return nullptr;
-  if (w.packing == Packing::mxfp4 || w.packing == Packing::nvfp4) return panel_kernel<CodesE2m1>(numerics);
-  if (w.packing != Packing::affine) return nullptr;
-  switch (w.bits) {
-    case 2: return panel_kernel<Codes2>(numerics);
-    case 3: return panel_kernel<OrderedCodes<3>>(numerics);
-    case 4: return panel_kernel<Codes4>(numerics);
-    case 5: return panel_kernel<OrderedCodes<5>>(numerics);
-    case 6: return panel_kernel<OrderedCodes<6>>(numerics);
-    default: return panel_kernel<Codes8>(numerics);
-  }
-}
+extern const LinearKernel kAvx512Panels[7][2] = {
+    {kPanelKernel<Codes2, true>, kPanelKernel<Codes2, false>},
+    {kPanelKernel<OrderedCodes<3>, true>, kPanelKernel<OrderedCodes<3>, false>},
+    {kPanelKernel<Codes4, true>, kPanelKernel<Codes4, false>},
+    {kPanelKernel<OrderedCodes<5>, true>, kPanelKernel<OrderedCodes<5>, false>},
+    {kPanelKernel<OrderedCodes<6>, true>, kPanelKernel<OrderedCodes<6>, false>},
+    {kPanelKernel<Codes8, true>, kPanelKernel<Codes8, false>},
+    {kPanelKernel<CodesE2m1, true>, kPanelKernel<CodesE2m1, false>}};
+
+}  // namespace mlxserving::kernels
