@@ -72,6 +72,12 @@ void CpuRuntime::embed(std::span<const int32_t> tokens, const CpuLinear& table, 
 }
 
 void CpuRuntime::multiply(const float* x, std::span<const RoleRun> runs, std::span<const Output> outputs) {
+  const bool tells_apart = std::any_of(outputs.begin(), outputs.end(), [](const Output& output) {
+    return kernel_of(output.w, RowRole::decode) != kernel_of(output.w, RowRole::prefill);
+  });
+  // Where both roles have one kernel the weights are read once for all rows.
+  const RoleRun all[] = {{0, rows_of(runs), RowRole::decode}};
+  if (!tells_apart) runs = all;
   std::vector<kernels::Product> products;
   for (const auto& run : runs) {
     products.clear();
