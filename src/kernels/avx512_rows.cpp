@@ -20,7 +20,7 @@ namespace {
 constexpr int kBatchRows = 16;
 constexpr int kRowsAtOnce = 4;  // whose sums of lanes wait in the first-level cache
 // From here on unpacking codes once for all rows is faster: bench/micro/linear_bench.
-constexpr int kPanelsFrom = 2;
+constexpr int kPanelsFrom = 3;
 
 // How a single row of activations walks the weights. Two rows at once share the loads of activations; on AMD's Zen 4 a
 // second stream defeats the prefetcher and halves the bandwidth. bench/micro/linear_bench, one row at 1 GiB.
@@ -255,12 +255,15 @@ void multiply_rows(const Matrix& w, Rows x, const uint8_t* prepared, int64_t beg
   auto* sums = reinterpret_cast<__m512i*>(scratch);
   auto* terms = reinterpret_cast<float*>(scratch + layout.sum_bytes());
   __builtin_memset(scratch, 0, static_cast<size_t>(layout.scratch_bytes()));
-  for (int t = 0; t < x.count; ++t) {
-    const uint8_t* codes = prepared + t * Row::bytes(w);
-    const Token token{codes, reinterpret_cast<const float*>(codes + Row::scales_at(w)),
-                      reinterpret_cast<const float*>(codes + Row::sums_at(w))};
-    for (int64_t row = begin; row < end; row += kBatchRows) {
-      const int rows = static_cast<int>(end - row < kBatchRows ? end - row : kBatchRows);
+  const int64_t token_bytes = Row::bytes(w);
+  const int64_t scales_at = Row::scales_at(w);
+  const int64_t sums_at = Row::sums_at(w);
+  for (int64_t row = begin; row < end; row += kBatchRows) {
+    const int rows = static_cast<int>(end - row < kBatchRows ? end - row : kBatchRows);
+    const uint8_t* codes = prepared;
+    for (int t = 0; t < x.count; ++t, codes += token_bytes) {
+      const Token token{codes, reinterpret_cast<const float*>(codes + scales_at),
+                        reinterpret_cast<const float*>(codes + sums_at)};
       for (int r = 0; r < rows; r += kRowsAtOnce) {
         const int at_once = rows - r < kRowsAtOnce ? rows - r : kRowsAtOnce;
         dots_of_rows<Codes, kPair, Walk>(layout, w.weight + (row + r) * layout.row_bytes, at_once, codes, sums);
