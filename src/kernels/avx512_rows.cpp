@@ -18,7 +18,9 @@ namespace {
 #include "kernels/avx512_scales.inl"
 
 constexpr int kBatchRows = 16;
-constexpr int kRowsAtOnce = 4;  // whose sums of lanes wait in the first-level cache
+// Rows whose sums of lanes wait for their scales: up to four, as many as leave the first-level cache to activations.
+constexpr int kRowsAtOnceMax = 4;
+constexpr int64_t kBlocksAtOnce = 64;
 // From here on unpacking codes once for all rows is faster: bench/micro/linear_bench.
 constexpr int kPanelsFrom = 3;
 
@@ -109,26 +111,32 @@ struct Layout {
   int64_t stride;  // groups padded to whole vectors
   int lanes;       // of a group
   int64_t blocks;  // what `stride` groups have
+  int rows_at_once;
   int64_t whole_blocks;
   __mmask64 tail;  // of the block behind them
 
-  template <typename Codes>
+  template <typename Codes, typename Walk>
   static Layout of(const Matrix& w) {
     const int64_t groups = w.groups();
     const int64_t stride = rounded_up(groups, kScaleGroups);
     const int lanes = w.group_size * 16 / kBlockCodes<Codes>;
     const int64_t row_bytes = w.row_bytes();
+    const int64_t blocks = stride * lanes / 16;
+    const int64_t fitting = kBlocksAtOnce / blocks;
     return {.row_bytes = row_bytes,
             .groups = groups,
             .stride = stride,
             .lanes = lanes,
-            .blocks = stride * lanes / 16,
+            .blocks = blocks,
+            .rows_at_once = fitting <= Walk::kRows
+                                ? Walk::kRows
+                                : static_cast<int>(fitting < kRowsAtOnceMax ? fitting : kRowsAtOnceMax),
             .whole_blocks = row_bytes / Codes::kBytes,
             .tail = (1ULL << static_cast<unsigned>(row_bytes % Codes::kBytes)) - 1U};
   }
 
   // Scratch: sums of lanes [row][block], then terms [row][group].
-  int64_t sum_bytes() const { return kRowsAtOnce * blocks * 64; }
+  int64_t sum_bytes() const { return rows_at_once * blocks * 64; }
   int64_t scratch_bytes() const { return sum_bytes() + kBatchRows * stride * 4; }
 };
 
@@ -251,7 +259,7 @@ template <typename Codes, bool kPair, typename Walk>
 void multiply_rows(const Matrix& w, Rows x, const uint8_t* prepared, int64_t begin, int64_t end, MutableRows y,
                    uint8_t* scratch) {
   using Row = IntegerRow<Codes, kPair>;
-  const Layout layout = Layout::of<Codes>(w);
+  const Layout layout = Layout::of<Codes, Walk>(w);
   auto* sums = reinterpret_cast<__m512i*>(scratch);
   auto* terms = reinterpret_cast<float*>(scratch + layout.sum_bytes());
   __builtin_memset(scratch, 0, static_cast<size_t>(layout.scratch_bytes()));
@@ -264,8 +272,8 @@ void multiply_rows(const Matrix& w, Rows x, const uint8_t* prepared, int64_t beg
     for (int t = 0; t < x.count; ++t, codes += token_bytes) {
       const Token token{codes, reinterpret_cast<const float*>(codes + scales_at),
                         reinterpret_cast<const float*>(codes + sums_at)};
-      for (int r = 0; r < rows; r += kRowsAtOnce) {
-        const int at_once = rows - r < kRowsAtOnce ? rows - r : kRowsAtOnce;
+      for (int r = 0; r < rows; r += layout.rows_at_once) {
+        const int at_once = rows - r < layout.rows_at_once ? rows - r : layout.rows_at_once;
         dots_of_rows<Codes, kPair, Walk>(layout, w.weight + (row + r) * layout.row_bytes, at_once, codes, sums);
         terms_of_rows(w, layout, row + r, at_once, sums, token, terms + r * layout.stride);
       }
@@ -274,9 +282,9 @@ void multiply_rows(const Matrix& w, Rows x, const uint8_t* prepared, int64_t beg
   }
 }
 
-template <typename Codes>
+template <typename Codes, typename Walk>
 int64_t scratch_bytes(const Matrix& w) {
-  return Layout::of<Codes>(w).scratch_bytes();
+  return Layout::of<Codes, Walk>(w).scratch_bytes();
 }
 
 template <typename Codes, bool kPair>
@@ -289,7 +297,7 @@ constexpr LinearKernel kRowKernel = {.name = kPair ? "vnni 15-bit" : "vnni 8-bit
                                      .row_block = 1,
                                      .prepared_bytes = prepared_bytes<Codes, kPair>,
                                      .prepare = prepare_integers<Codes, kPair>,
-                                     .scratch_bytes = scratch_bytes<Codes>,
+                                     .scratch_bytes = scratch_bytes<Codes, Walk>,
                                      .multiply = multiply_rows<Codes, kPair, Walk>,
                                      .batch = &kAvx512Panels[Codes::kIndex][kPair ? 0 : 1],
                                      .batch_rows = kPanelsFrom};
