@@ -3,7 +3,7 @@ stop at the first refusal, the text may end at its end. Writes one JSON object a
 the table. Each engine runs on one thread; a schema that takes longer than --timeout counts as a time-out.
 
     python3 -m venv build/peers && build/peers/bin/pip install numpy tokenizers llguidance==1.9.1
-    build/peers/bin/pip install --no-deps xgrammar==0.2.8 apache-tvm-ffi && build/peers/bin/pip install typing-extensions
+    build/peers/bin/pip install --no-deps xgrammar==0.2.8 apache-tvm-ffi && build/peers/bin/pip install typing-extensions pydantic
     build/peers/bin/python bench/grammar/peers.py --engine llguidance --data FILE --tokenizer TOKENIZER_JSON --out OUT
 """
 import argparse
@@ -15,14 +15,24 @@ import types
 
 
 def stub_torch():
-    """xgrammar imports torch for its tensors' types only; masks go through numpy here."""
+    """xgrammar imports torch and transformers for types only; masks go through numpy here."""
+    try:
+        import transformers  # noqa: F401
+    except ImportError:
+        transformers = types.ModuleType("transformers")
+        for name in ("PreTrainedTokenizerBase", "PreTrainedTokenizerFast", "LogitsProcessor"):
+            setattr(transformers, name, type(name, (), {}))
+        sys.modules["transformers"] = transformers
     try:
         import torch  # noqa: F401
     except ImportError:
+        import tvm_ffi  # noqa: F401  # asks for torch too, and does without
         torch = types.ModuleType("torch")
         torch.Tensor = type("Tensor", (), {})
         torch.dtype = torch.device = type("dtype", (), {})
+        torch.FloatTensor = torch.LongTensor = torch.Tensor
         torch.int32 = "int32"
+        torch.tensor = lambda *_, **__: None
         torch.Size = tuple
         sys.modules["torch"] = torch
 
